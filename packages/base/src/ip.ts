@@ -1,0 +1,116 @@
+import ipaddr from 'ipaddr.js'
+import type { Brand } from './brand.ts'
+
+/** Canonical text of one IPv4 or IPv6 address, without zone: `192.0.2.1`, `2001:db8::1`. Equal addresses are equal texts. */
+export type IpAddress = Brand<string, 'IpAddress'>
+/** Canonical text of a prefix without host bits: `10.0.0.0/8`. */
+export type Prefix = Brand<string, 'Prefix'>
+/** Canonical text of an address and a UDP or TCP port from 1 to 65535: `192.0.2.1:7481`, `[2001:db8::1]:7481`. */
+export type Endpoint = Brand<string, 'Endpoint'>
+
+export type Family = 4 | 6
+
+/** The address, or `undefined` where the text is none. IPv4 in IPv6 (`::ffff:192.0.2.1`) becomes IPv4. */
+export function parseIp(text: string): IpAddress | undefined {
+  if (text.includes('%')) return undefined
+  if (!text.includes(':')) return ipaddr.IPv4.isValidFourPartDecimal(text) ? canonical(ipaddr.parse(text)) : undefined
+  return ipaddr.IPv6.isValid(text) ? canonical(ipaddr.process(text)) : undefined
+}
+
+export function ipFromBytes(bytes: Uint8Array): IpAddress {
+  return canonical(ipaddr.fromByteArray([...bytes]))
+}
+
+/** 4 or 16 bytes. */
+export function ipBytes(address: IpAddress): Uint8Array {
+  return Uint8Array.from(ipaddr.parse(address).toByteArray())
+}
+
+export function familyOf(address: IpAddress | Prefix): Family {
+  return address.includes(':') ? 6 : 4
+}
+
+export type IpScope = 'loopback' | 'linkLocal' | 'multicast' | 'unspecified' | 'broadcast' | 'other'
+
+export function scopeOf(address: IpAddress): IpScope {
+  const range = ipaddr.parse(address).range()
+  switch (range) {
+    case 'loopback':
+    case 'linkLocal':
+    case 'multicast':
+    case 'unspecified':
+    case 'broadcast':
+      return range
+    default:
+      return 'other'
+  }
+}
+
+/** The prefix, or `undefined` where the text is none or has host bits set. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const slash = text.lastIndexOf('/')
+  const address = parseIp(slash < 0 ? text : text.slice(0, slash))
+  if (address === undefined) return undefined
+  const bits = familyOf(address) === 4 ? 32 : 128
+  const lengthText = slash < 0 ? String(bits) : text.slice(slash + 1)
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(lengthText) || Number(lengthText) > bits) return undefined
+  const whole = prefixOf(address, Number(lengthText))
+  return prefixParts(whole).address === address ? whole : undefined
+}
+
+/** The prefix of that length around the address; host bits are cleared. */
+export function prefixOf(address: IpAddress, length: number): Prefix {
+  const bytes = ipBytes(address)
+  if (!Number.isInteger(length) || length < 0 || length > bytes.length * 8)
+    throw new RangeError(`prefix length ${length}`)
+  for (let i = 0; i < bytes.length; i++) {
+    const kept = Math.min(8, Math.max(0, length - i * 8))
+    bytes[i] = (bytes[i] ?? 0) & (0xff00 >> kept)
+  }
+  // ipFromBytes would shorten an IPv4-mapped IPv6 prefix to IPv4; no such prefix is ever routed.
+  return `${ipFromBytes(bytes)}/${length}` as Prefix
+}
+
+export function hostPrefix(address: IpAddress): Prefix {
+  return prefixOf(address, familyOf(address) === 4 ? 32 : 128)
+}
+
+export function prefixParts(prefix: Prefix): { readonly address: IpAddress; readonly length: number } {
+  const slash = prefix.lastIndexOf('/')
+  return { address: prefix.slice(0, slash) as IpAddress, length: Number(prefix.slice(slash + 1)) }
+}
+
+export function prefixContains(prefix: Prefix, address: IpAddress): boolean {
+  return familyOf(prefix) === familyOf(address) && prefixOf(address, prefixParts(prefix).length) === prefix
+}
+
+export function endpointOf(address: IpAddress, port: number): Endpoint {
+  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new RangeError(`port ${port}`)
+  return (familyOf(address) === 4 ? `${address}:${port}` : `[${address}]:${port}`) as Endpoint
+}
+
+/** The endpoint, or `undefined` where the text is none. */
+export function parseEndpoint(text: string): Endpoint | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):([1-9]\d{0,4})$/.exec(text)
+  if (match === null) return undefined
+  const address = parseIp(match[1] ?? match[2] ?? '')
+  const port = Number(match[3])
+  if (address === undefined || port > 65535) return undefined
+  if ((match[1] === undefined) !== (familyOf(address) === 4)) return undefined
+  return endpointOf(address, port)
+}
+
+export function endpointParts(endpoint: Endpoint): { readonly address: IpAddress; readonly port: number } {
+  const colon = endpoint.lastIndexOf(':')
+  const host = endpoint.slice(0, colon)
+  return {
+    address: (host.startsWith('[') ? host.slice(1, -1) : host) as IpAddress,
+    port: Number(endpoint.slice(colon + 1)),
+  }
+}
+
+function canonical(address: ipaddr.IPv4 | ipaddr.IPv6): IpAddress {
+  if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress())
+    return address.toIPv4Address().toString() as IpAddress
+  return (address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()) as IpAddress
+}

@@ -1,0 +1,23 @@
+/** What the node tells the fast path and hears from it, and the fast path in TypeScript alone. */
+export {
+  type Activity,
+  type Datapath,
+  type DatapathCommand,
+  type DatapathReport,
+  type DirectPath,
+  DROP_REASONS,
+  type DropCounters,
+  type DropReason,
+  type FlowStart,
+  HEARTBEAT_LIMIT,
+  type Path,
+  type PeerMeter,
+  type PeerMeters,
+  type RelayedPath,
+  RING_SLOT_BYTES,
+  RING_SLOTS,
+  type SocketId,
+  STAGED_LIMIT,
+  UP_BURST,
+  UP_RATE,
+} from './datapath.ts'

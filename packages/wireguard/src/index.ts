@@ -1,0 +1,2 @@
+/** The WireGuard protocol, told the time. */
+export type { PeerIndex, TransportSession } from './session.ts'
