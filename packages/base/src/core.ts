@@ -51,10 +51,10 @@ export class CoreRunner<Input, Output> {
       for (let output = this.#core.poll(); output !== undefined; output = this.#core.poll()) this.#act(output)
     } finally {
       this.#draining = false
+      this.#alarm.set(this.#core.nextTimeout(), () => {
+        this.#core.wake(this.#clock())
+        this.#settle()
+      })
     }
-    this.#alarm.set(this.#core.nextTimeout(), () => {
-      this.#core.wake(this.#clock())
-      this.#settle()
-    })
   }
 }

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { BlockList } from 'node:net'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import {
+  endpointParts,
+  familyOf,
+  hostPrefix,
+  ipBytes,
+  ipFromBytes,
+  parseEndpoint,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  prefixOf,
+  prefixParts,
+  scopeOf,
+} from '../src/index.ts'
+
+const address4 = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(ipFromBytes)
+const address6 = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .filter((value) => value.subarray(0, 10).some((byte) => byte !== 0))
+  .map(ipFromBytes)
+
+test('an address has one text, and the text gives back its bytes', () => {
+  fc.assert(
+    fc.property(fc.oneof(address4, address6), (address) => {
+      assert.equal(parseIp(address), address)
+      assert.equal(ipFromBytes(ipBytes(address)), address)
+    }),
+  )
+  assert.equal(parseIp('2001:DB8:0:0::1'), '2001:db8::1')
+  assert.equal(parseIp('::ffff:192.0.2.1'), '192.0.2.1')
+})
+
+test('what is no address is refused', () => {
+  for (const text of [
+    '',
+    '1.2.3',
+    '1.2.3.256',
+    '01.2.3.4',
+    '0x1.2.3.4',
+    '1.2.3.4 ',
+    'fe80::1%eth0',
+    ':::',
+    'weft',
+    '1::2::3',
+  ]) {
+    assert.equal(parseIp(text), undefined, text)
+  }
+})
+
+test('a prefix has no host bits and a length within its family', () => {
+  assert.equal(parsePrefix('10.0.0.0/8'), '10.0.0.0/8')
+  assert.equal(parsePrefix('192.0.2.7'), '192.0.2.7/32')
+  assert.equal(parsePrefix('::/0'), '::/0')
+  for (const text of ['10.0.0.1/8', '10.0.0.0/33', '10.0.0.0/08', '10.0.0.0/', 'fd00::/129', 'fd00::1/64', '/8']) {
+    assert.equal(parsePrefix(text), undefined, text)
+  }
+})
+
+test('a prefix contains what the system says it contains', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.tuple(address4, address4, fc.nat(32)), fc.tuple(address6, address6, fc.nat(128))),
+      ([a, b, length]) => {
+        const family = familyOf(a) === 4 ? 'ipv4' : 'ipv6'
+        const list = new BlockList()
+        list.addSubnet(a, length, family)
+        assert.equal(prefixContains(prefixOf(a, length), b), list.check(b, family))
+        assert.equal(prefixContains(prefixOf(a, length), a), true)
+      },
+    ),
+  )
+  assert.equal(prefixParts(hostPrefix(ipFromBytes(Uint8Array.of(192, 0, 2, 1)))).length, 32)
+})
+
+test('an endpoint has an address and a port from 1 to 65535', () => {
+  assert.deepEqual(endpointParts(parseEndpoint('192.0.2.1:7481') ?? assert.fail()), {
+    address: '192.0.2.1',
+    port: 7481,
+  })
+  assert.deepEqual(endpointParts(parseEndpoint('[2001:DB8::1]:1') ?? assert.fail()), {
+    address: '2001:db8::1',
+    port: 1,
+  })
+  for (const text of [
+    '192.0.2.1',
+    '192.0.2.1:0',
+    '192.0.2.1:65536',
+    '2001:db8::1:5',
+    '[192.0.2.1]:5',
+    'host:5',
+    ':5',
+    '1.2.3.4:05',
+  ]) {
+    assert.equal(parseEndpoint(text), undefined, text)
+  }
+})
+
+test('addresses that no stranger may name have a scope of their own', () => {
+  const scopes = {
+    '127.0.0.1': 'loopback',
+    '::1': 'loopback',
+    'fe80::1': 'linkLocal',
+    '169.254.1.1': 'linkLocal',
+    '224.0.0.1': 'multicast',
+    'ff02::1': 'multicast',
+    '0.0.0.0': 'unspecified',
+    '255.255.255.255': 'broadcast',
+    '192.0.2.1': 'other',
+    'fd00::1': 'other',
+  }
+  for (const [text, scope] of Object.entries(scopes)) assert.equal(scopeOf(parseIp(text) ?? assert.fail(text)), scope)
+})
