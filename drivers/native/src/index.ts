@@ -1,2 +1,5 @@
 /** The C library and the OpenSSL inside Node.js, called through FFI with numeric pointers. */
+export { Arena, setUint64 } from './arena.ts'
+export { bootMilliseconds } from './clock.ts'
+export { closeDescriptor, WakeSignal } from './descriptors.ts'
 export { addressOf, bind, checked, errnoCode, SystemError } from './library.ts'
