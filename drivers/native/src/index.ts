@@ -2,4 +2,6 @@
 export { Arena, setUint64 } from './arena.ts'
 export { bootMilliseconds } from './clock.ts'
 export { closeDescriptor, WakeSignal } from './descriptors.ts'
+export { tryLock } from './file-lock.ts'
 export { addressOf, bind, checked, errnoCode, SystemError } from './library.ts'
+export { type PeerCredentials, peerCredentials } from './peer-credentials.ts'
