@@ -48,6 +48,8 @@ class ControlDesk implements ControlServer {
   readonly #logger: Logger
   readonly #callers = new WeakMap<Socket, number>()
   readonly #connections = new Map<number, number>()
+  /** Whose request is being read: what is wrong with it is counted there. */
+  readonly #reading = new WeakSet<Socket>()
   readonly #underWay = new Set<{ readonly controller: AbortController; readonly done: Promise<void> }>()
   readonly #refusals: Record<ControlRefusal, number> = {
     malformed: 0,
@@ -110,7 +112,7 @@ class ControlDesk implements ControlServer {
 
   #onJunk(error: Error, socket: Socket): void {
     // A client that resets its connection after its answer has sent nothing wrong.
-    if (systemCode(error) !== 'ECONNRESET') this.#refuse('malformed')
+    if (systemCode(error) !== 'ECONNRESET' && !this.#reading.has(socket)) this.#refuse('malformed')
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n')
     else socket.destroy()
   }
@@ -140,6 +142,7 @@ class ControlDesk implements ControlServer {
   }
 
   async #readCall(request: IncomingMessage, response: ServerResponse) {
+    this.#reading.add(request.socket)
     try {
       const method = findMethod(request, this.#methods)
       const uid = this.#callers.get(request.socket)
@@ -155,6 +158,8 @@ class ControlDesk implements ControlServer {
       this.#refuse(answer.code in this.#refusals ? (answer.code as ControlRefusal) : 'malformed')
       sendError(response, answer)
       return undefined
+    } finally {
+      this.#reading.delete(request.socket)
     }
   }
 

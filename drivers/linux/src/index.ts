@@ -1,0 +1,2 @@
+/** Linux: the system clock. */
+export { systemAlarm, systemClock } from './system-clock.ts'
