@@ -24,3 +24,4 @@ export {
   sign,
   verify,
 } from './keys.ts'
+export { portableCrypto } from './portable-crypto.ts'
