@@ -18,7 +18,11 @@ export function addressOf(view: ArrayBufferView): number {
 
 /** Errno's name after a call that failed. After one that did not, it is stale. */
 export function errnoCode(): string {
-  const number = koffi.errno()
+  return errnoName(koffi.errno())
+}
+
+/** `ENOENT` for 2. */
+export function errnoName(number: number): string {
   return errnoNames.get(number) ?? `errno ${number}`
 }
 
