@@ -1,0 +1,41 @@
+import { type Duration, milliseconds, seconds } from '@weft/base'
+
+/** The first four bytes of a datagram, little-endian: the message's type and three reserved zero bytes. */
+export const MESSAGE_INITIATION = 1
+export const MESSAGE_RESPONSE = 2
+export const MESSAGE_COOKIE_REPLY = 3
+export const MESSAGE_TRANSPORT = 4
+
+/** Whole messages, in bytes. None of the three may be shorter or longer. */
+export const INITIATION_LENGTH = 148
+export const RESPONSE_LENGTH = 92
+export const COOKIE_REPLY_LENGTH = 64
+/** What stands before the sealed packet in transport data, and behind it: bytes. */
+export const TRANSPORT_HEADER = 16
+export const TAG = 16
+
+/** A 64-bit counter of transport data in two unsigned halves. */
+export interface Counter {
+  readonly low: number
+  readonly high: number
+}
+
+// WireGuard paper §6.1, table of constants.
+/** 2^60: sending with a counter from here on asks for a new handshake. */
+export const REKEY_AFTER_MESSAGES: Counter = { low: 0, high: 2 ** 28 }
+/** 2^64 - 2^13 - 1: no counter from here on is sent or accepted. */
+export const REJECT_AFTER_MESSAGES: Counter = { low: 0xffff_dfff, high: 0xffff_ffff }
+export const REKEY_AFTER_TIME: Duration = seconds(120)
+export const REJECT_AFTER_TIME: Duration = seconds(180)
+export const REKEY_ATTEMPT_TIME: Duration = seconds(90)
+export const REKEY_TIMEOUT: Duration = seconds(5)
+export const KEEPALIVE_TIMEOUT: Duration = seconds(10)
+
+/** Added to a handshake's deadlines, so that two ends do not meet again and again. WireGuard paper §6.1. */
+export const REKEY_JITTER_LIMIT: Duration = milliseconds(333)
+/** An initiator that receives later than this renews: 180 s - 10 s - 5 s. WireGuard paper §6.2. */
+export const REKEY_AFTER_TIME_RECEIVING: Duration = seconds(165)
+/** Data without an answer for so long asks for a new handshake. WireGuard paper §6.5. */
+export const UNANSWERED_TIMEOUT: Duration = seconds(15)
+/** After so long without a new session all keys are forgotten: 3 × 180 s. WireGuard paper §6.3. */
+export const FORGET_AFTER_TIME: Duration = seconds(540)
