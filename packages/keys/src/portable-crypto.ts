@@ -71,10 +71,10 @@ function open(
   ciphertext: Uint8Array,
   associatedData: Uint8Array,
 ): Uint8Array | undefined {
-  const cipher = chacha20poly1305(key, nonce, associatedData)
+  invariant(key.length === 32 && nonce.length === 12, 'a key of 32 and a nonce of 12 bytes')
   if (ciphertext.length < 16) return undefined
   try {
-    return cipher.decrypt(ciphertext)
+    return chacha20poly1305(key, nonce, associatedData).decrypt(ciphertext)
   } catch {
     return undefined
   }

@@ -1,0 +1,4 @@
+import { portableCrypto } from '@weft/keys'
+import { cryptoContract } from '@weft/testing'
+
+cryptoContract('portableCrypto', portableCrypto)
