@@ -1,0 +1,69 @@
+export type StorageErrorCode =
+  /** The file is no database, or its pages do not hold together. It was left as it is. */
+  | 'database-corrupt'
+  /** A database of another program. It was left as it is. */
+  | 'database-foreign'
+  /** Written by a newer weft. It was left as it is. */
+  | 'database-newer'
+  | 'database-busy'
+  /** The system refused: permission, space, the disk. What was committed before still holds. */
+  | 'database-failed'
+
+/** Something about the database that its owner must look at. The message says what, why, and what to do. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError'
+  readonly code: StorageErrorCode
+
+  constructor(code: StorageErrorCode, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.code = code
+  }
+}
+
+// Primary result codes: https://sqlite.org/rescode.html
+const SQLITE_BUSY = 5
+const SQLITE_LOCKED = 6
+const SQLITE_READONLY = 8
+const SQLITE_CORRUPT = 11
+const SQLITE_FULL = 13
+const SQLITE_CANTOPEN = 14
+const SQLITE_NOTADB = 26
+
+export function corruptError(path: string, detail: string, cause?: unknown): StorageError {
+  return new StorageError(
+    'database-corrupt',
+    `${path} is corrupt (${detail}); it was left as it is: restore it from a backup, or move it away`,
+    cause,
+  )
+}
+
+/** An error of SQLite or of the file system as a `StorageError` that names the file. */
+export function storageErrorOf(path: string, error: unknown): StorageError {
+  if (error instanceof StorageError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  switch (primaryCode(error)) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return corruptError(path, reason, error)
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return new StorageError('database-busy', `${path} is in use by another program; stop that one first`, error)
+    case SQLITE_FULL:
+      return new StorageError(
+        'database-failed',
+        `cannot write ${path}: the disk is full; make room and try again`,
+        error,
+      )
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+      return new StorageError('database-failed', `cannot open ${path} for writing: check its owner and mode`, error)
+    default:
+      return new StorageError('database-failed', `${path}: ${reason}`, error)
+  }
+}
+
+/** SQLite's extended codes carry the primary one in their low byte. */
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined
+  return error.errcode & 0xff
+}

@@ -1,0 +1,184 @@
+import { type IpAddress, invariant } from '@weft/base'
+import type { AccountId, NodeId, PublicKey } from '@weft/keys'
+import type { Transaction } from 'kysely'
+import {
+  type AccountRow,
+  type DeviceRow,
+  deviceColumns,
+  deviceOf,
+  type LinkRow,
+  linkColumns,
+  linkOf,
+  type MeshRow,
+} from './rows.ts'
+import type { Tables } from './tables.ts'
+
+/** What can be asked and done within one transaction. Reads see what was written before in the same one. */
+export class StoreTransaction {
+  readonly #sql: Transaction<Tables>
+
+  constructor(sql: Transaction<Tables>) {
+    this.#sql = sql
+  }
+
+  async mesh(): Promise<MeshRow | undefined> {
+    const row = await this.#sql.selectFrom('mesh').selectAll().executeTakeFirst()
+    if (row === undefined) return undefined
+    const { one: _, ...mesh } = row
+    return mesh
+  }
+
+  async createMesh(mesh: MeshRow): Promise<void> {
+    await this.#sql
+      .insertInto('mesh')
+      .values({ one: 1, ...mesh })
+      .execute()
+  }
+
+  /** The number of the change that this transaction makes. */
+  async nextNumber(): Promise<number> {
+    const row = await this.#sql
+      .updateTable('mesh')
+      .set((of) => ({ number: of('number', '+', 1) }))
+      .returning('number')
+      .executeTakeFirst()
+    invariant(row !== undefined, 'the database has its mesh')
+    return row.number
+  }
+
+  accounts(): Promise<AccountRow[]> {
+    return this.#sql.selectFrom('accounts').selectAll().orderBy('created').orderBy('id').execute()
+  }
+
+  account(id: AccountId): Promise<AccountRow | undefined> {
+    return this.#sql.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst()
+  }
+
+  async createAccount(account: AccountRow): Promise<void> {
+    await this.#sql.insertInto('accounts').values(account).execute()
+  }
+
+  async devices(): Promise<DeviceRow[]> {
+    const rows = await this.#sql.selectFrom('devices').selectAll().orderBy('id').execute()
+    return rows.map(deviceOf)
+  }
+
+  async device(id: NodeId): Promise<DeviceRow | undefined> {
+    const row = await this.#sql.selectFrom('devices').selectAll().where('id', '=', id).executeTakeFirst()
+    return row && deviceOf(row)
+  }
+
+  async deviceByChannelKey(key: PublicKey<'channel'>): Promise<DeviceRow | undefined> {
+    const row = await this.#sql.selectFrom('devices').selectAll().where('channelKey', '=', key).executeTakeFirst()
+    return row && deviceOf(row)
+  }
+
+  /** The devices, at most two, that use one of these keys. */
+  async deviceIdsByKeys(node: PublicKey<'node'>, channel: PublicKey<'channel'>): Promise<NodeId[]> {
+    const rows = await this.#sql
+      .selectFrom('devices')
+      .select('id')
+      .where((or) => or.or([or('nodeKey', '=', node), or('channelKey', '=', channel)]))
+      .execute()
+    return rows.map((row) => row.id)
+  }
+
+  async addresses(): Promise<IpAddress[]> {
+    const rows = await this.#sql.selectFrom('devices').select('address4').execute()
+    return rows.map((row) => row.address4)
+  }
+
+  /** The names in use that begin so. `start` holds letters, digits and hyphens only. */
+  async namesBeginningWith(start: string): Promise<string[]> {
+    const rows = await this.#sql.selectFrom('devices').select('name').where('name', 'like', `${start}%`).execute()
+    return rows.map((row) => row.name)
+  }
+
+  async createDevice(device: DeviceRow): Promise<void> {
+    await this.#sql.insertInto('devices').values(deviceColumns(device)).execute()
+  }
+
+  async updateDevice(device: DeviceRow): Promise<void> {
+    const { id, ...columns } = deviceColumns(device)
+    await this.#sql.updateTable('devices').set(columns).where('id', '=', id).execute()
+  }
+
+  /** Whether the device is online, and the number of that change. */
+  async setOnline(id: NodeId, online: boolean, changed: number): Promise<void> {
+    await this.#sql
+      .updateTable('devices')
+      .set({ online: Number(online), changed })
+      .where('id', '=', id)
+      .execute()
+  }
+
+  /** Marks the devices that are online as offline, all with one number, and tells how many they were. */
+  async setAllOffline(changed: number): Promise<number> {
+    const { numUpdatedRows } = await this.#sql
+      .updateTable('devices')
+      .set({ online: 0, changed })
+      .where('online', '=', 1)
+      .executeTakeFirst()
+    return Number(numUpdatedRows)
+  }
+
+  async link(id: string): Promise<LinkRow | undefined> {
+    const row = await this.#sql.selectFrom('links').selectAll().where('id', '=', id).executeTakeFirst()
+    return row && linkOf(row)
+  }
+
+  async linkByKeyHash(keyHash: string): Promise<LinkRow | undefined> {
+    const row = await this.#sql.selectFrom('links').selectAll().where('keyHash', '=', keyHash).executeTakeFirst()
+    return row && linkOf(row)
+  }
+
+  /** The account's links, newest first. */
+  async linksOf(account: AccountId): Promise<LinkRow[]> {
+    const rows = await this.#sql
+      .selectFrom('links')
+      .selectAll()
+      .where('accountId', '=', account)
+      .orderBy('created', 'desc')
+      .orderBy('id')
+      .execute()
+    return rows.map(linkOf)
+  }
+
+  async createLink(link: LinkRow): Promise<void> {
+    await this.#sql.insertInto('links').values(linkColumns(link)).execute()
+  }
+
+  async revokeLink(id: string, at: number): Promise<void> {
+    await this.#sql.updateTable('links').set({ revoked: at }).where('id', '=', id).execute()
+  }
+
+  /** Removes the account's links that let nobody in, and have not been of use since that moment. */
+  async removeUnusedLinks(account: AccountId, before: number): Promise<void> {
+    await this.#sql
+      .deleteFrom('links')
+      .where('accountId', '=', account)
+      .where('uses', '=', 0)
+      .where((or) => or.or([or('expires', '<', before), or('revoked', '<', before)]))
+      .execute()
+  }
+
+  async hasUsedLink(link: string, device: NodeId): Promise<boolean> {
+    const row = await this.#sql
+      .selectFrom('linkUses')
+      .select('used')
+      .where('linkId', '=', link)
+      .where('deviceId', '=', device)
+      .executeTakeFirst()
+    return row !== undefined
+  }
+
+  /** Counts the use. The schema itself refuses a second one of a link that is not reusable. */
+  async useLink(link: string, device: NodeId, at: number): Promise<void> {
+    await this.#sql
+      .updateTable('links')
+      .set((of) => ({ uses: of('uses', '+', 1) }))
+      .where('id', '=', link)
+      .execute()
+    await this.#sql.insertInto('linkUses').values({ linkId: link, deviceId: device, used: at }).execute()
+  }
+}

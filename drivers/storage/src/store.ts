@@ -1,0 +1,49 @@
+import type { Kysely } from 'kysely'
+import { openSqlite } from './sqlite-database.ts'
+import { StorageError, storageErrorOf } from './storage-error.ts'
+import { StoreTransaction } from './store-transaction.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * The coordinator's database. It has one writer: transactions run one after the other, whoever asks, and each is on
+ * the disk when its promise is kept.
+ */
+export class Store {
+  readonly #path: string
+  readonly #database: Kysely<Tables>
+
+  private constructor(path: string, database: Kysely<Tables>) {
+    this.#path = path
+    this.#database = database
+  }
+
+  /**
+   * Opens the file, or makes it.
+   * @throws {StorageError} and leaves the file as it was.
+   */
+  static async open(path: string): Promise<Store> {
+    return new Store(path, await openSqlite(path))
+  }
+
+  /**
+   * All of `work`, or nothing where it throws; what it throws comes back.
+   * @throws {StorageError} where the database failed; nothing changed.
+   */
+  async transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    try {
+      return await this.#database.transaction().execute((transaction) => work(new StoreTransaction(transaction)))
+    } catch (error) {
+      throw isFromSqlite(error) ? storageErrorOf(this.#path, error) : error
+    }
+  }
+
+  /** After the transactions that were begun. */
+  async close(): Promise<void> {
+    await this.#database.transaction().execute(async () => {})
+    await this.#database.destroy()
+  }
+}
+
+function isFromSqlite(error: unknown): boolean {
+  return error instanceof Error && !(error instanceof StorageError) && 'errcode' in error
+}

@@ -1,0 +1,68 @@
+import type { Endpoint, IpAddress, Prefix } from '@weft/base'
+import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
+
+/**
+ * The tables as kysely sees them; SQL has the names in snake case. Booleans are 0 or 1, times are seconds since 1970,
+ * lists are JSON text: kinds of value that SQLite and PostgreSQL both have.
+ */
+export interface Tables {
+  mesh: MeshTable
+  accounts: AccountTable
+  devices: DeviceTable
+  links: LinkTable
+  linkUses: LinkUseTable
+}
+
+interface MeshTable {
+  one: 1
+  id: MeshId
+  rootKey: PublicKey<'root'>
+  addressRange: Prefix
+  epoch: string
+  number: number
+  created: number
+}
+
+interface AccountTable {
+  id: AccountId
+  name: string
+  certificate: Uint8Array
+  created: number
+}
+
+export interface DeviceTable {
+  id: NodeId
+  accountId: AccountId
+  identityKey: PublicKey<'identity'>
+  nodeKey: PublicKey<'node'>
+  channelKey: PublicKey<'channel'>
+  record: Uint8Array
+  chain: Uint8Array
+  name: string
+  address4: IpAddress
+  endpoints: string
+  noted: Endpoint | null
+  online: number
+  created: number
+  changed: number
+}
+
+export interface LinkTable {
+  id: string
+  keyHash: string
+  accountId: AccountId
+  certificate: Uint8Array
+  reusable: number
+  tags: string
+  printedAtStart: number
+  created: number
+  expires: number
+  revoked: number | null
+  uses: number
+}
+
+interface LinkUseTable {
+  linkId: string
+  deviceId: NodeId
+  used: number
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { StorageError, Store } from '../src/index.ts'
+import { someAccount, someDevice, someMesh } from './rows.ts'
+
+describe('a database file', () => {
+  let directory: string
+  let path: string
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'weft-storage-'))
+    path = join(directory, 'coordinator.db')
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  it('has a log written ahead, strict tables, foreign keys and a version', async () => {
+    await fill(path)
+    using database = new DatabaseSync(path, { readOnly: true })
+    assert.equal(database.prepare('pragma journal_mode').get()?.journal_mode, 'wal')
+    assert.equal(database.prepare('pragma user_version').get()?.user_version, 1)
+    const tables = database.prepare("select name, strict from pragma_table_list where schema = 'main'").all()
+    const ours = tables.filter((table) => !String(table.name).startsWith('sqlite_'))
+    assert.deepEqual(ours.map((table) => table.name).sort(), ['accounts', 'devices', 'link_uses', 'links', 'mesh'])
+    assert.ok(ours.every((table) => table.strict === 1))
+    assert.equal(database.prepare('pragma foreign_key_list(devices)').get()?.table, 'accounts')
+  })
+
+  it('of a newer version is refused and left as it is', async () => {
+    await fill(path)
+    change(path, 'pragma user_version = 2')
+    await isRefused(path, 'database-newer', /of version 2.*knows up to 1.*update weft/)
+  })
+
+  it('of a newer version is refused also while that version is in the log only', async () => {
+    await fill(path)
+    const other = new DatabaseSync(path)
+    other.exec('pragma wal_autocheckpoint = 0; pragma user_version = 7')
+    await assert.rejects(Store.open(path), { code: 'database-newer' })
+    other.close()
+  })
+
+  it('of another program is refused and left as it is', async () => {
+    change(path, 'create table theirs (a)')
+    await isRefused(path, 'database-foreign', /another program/)
+    change(path, 'pragma application_id = 5')
+    await isRefused(path, 'database-foreign', /another program/)
+  })
+
+  it('that is no database is refused and left as it is', async () => {
+    for (const content of ['x', 'no database at all, but longer than a header '.repeat(100), '{}']) {
+      writeFileSync(path, content)
+      await isRefused(path, 'database-corrupt', /corrupt/)
+    }
+  })
+
+  it('that was cut is refused and left as it is', async () => {
+    await fill(path)
+    truncateSync(path, 4096 * 3)
+    await isRefused(path, 'database-corrupt', /corrupt/)
+  })
+
+  it('with a damaged page is refused and left as it is', async () => {
+    await fill(path)
+    const whole = readFileSync(path)
+    for (let page = 1; page < whole.length / 4096; page++) {
+      const damaged = Buffer.from(whole)
+      damaged.fill(0xa5, page * 4096, page * 4096 + 200)
+      writeFileSync(path, damaged)
+      if (await opens(path)) continue
+      writeFileSync(path, damaged)
+      await isRefused(path, 'database-corrupt', /corrupt/)
+      return
+    }
+    assert.fail('no damage was noticed')
+  })
+
+  it('that is empty, as after a start that was cut short, becomes a new one', async () => {
+    writeFileSync(path, '')
+    await fill(path)
+  })
+
+  it('that another program holds is refused', async () => {
+    await fill(path)
+    using other = new DatabaseSync(path)
+    other.exec('pragma locking_mode = exclusive; begin exclusive')
+    await assert.rejects(Store.open(path), { code: 'database-busy' })
+  })
+
+  it('in a directory that is not there is refused', async () => {
+    await assert.rejects(Store.open(join(directory, 'none', 'coordinator.db')), { code: 'database-failed' })
+  })
+})
+
+async function fill(path: string): Promise<void> {
+  const store = await Store.open(path)
+  await store.transaction(async (t) => {
+    await t.createMesh(someMesh)
+    await t.createAccount(someAccount)
+    for (let number = 1; number <= 20; number++) await t.createDevice(someDevice(number))
+  })
+  await store.close()
+}
+
+function change(path: string, sql: string): void {
+  const database = new DatabaseSync(path)
+  database.exec(sql)
+  database.close()
+}
+
+async function opens(path: string): Promise<boolean> {
+  try {
+    await (await Store.open(path)).close()
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function isRefused(path: string, code: StorageError['code'], message: RegExp): Promise<void> {
+  const before = readFileSync(path)
+  await assert.rejects(Store.open(path), (error) => {
+    assert.ok(error instanceof StorageError)
+    assert.equal(error.code, code, error.message)
+    assert.match(error.message, message)
+    assert.ok(error.message.includes(path))
+    return true
+  })
+  assert.ok(before.equals(readFileSync(path)), 'the file changed')
+  assert.deepEqual(readdirSync(join(path, '..')), ['coordinator.db'])
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { StorageError, Store } from '../src/index.ts'
+import { someAccount, someDevice, someLink, someMesh } from './rows.ts'
+
+describe('the store', () => {
+  let directory: string
+  let path: string
+  let store: Store
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'weft-storage-'))
+    path = join(directory, 'coordinator.db')
+    store = await Store.open(path)
+    await store.transaction(async (t) => {
+      await t.createMesh(someMesh)
+      await t.createAccount(someAccount)
+    })
+  })
+  afterEach(async () => {
+    await store.close()
+    rmSync(directory, { recursive: true })
+  })
+
+  it('gives back what was written, after a restart too', async () => {
+    await store.transaction(async (t) => {
+      await t.createDevice(someDevice(1))
+      await t.createLink(someLink('l1', { revoked: 1_500, printedAtStart: true }))
+    })
+    await store.close()
+    store = await Store.open(path)
+    await store.transaction(async (t) => {
+      assert.deepEqual(await t.mesh(), someMesh)
+      assert.deepEqual(await t.accounts(), [someAccount])
+      assert.deepEqual(await t.account(someAccount.id), someAccount)
+      assert.deepEqual(await t.devices(), [someDevice(1)])
+      assert.deepEqual(await t.device(someDevice(1).id), someDevice(1))
+      assert.deepEqual(await t.deviceByChannelKey(someDevice(1).channelKey), someDevice(1))
+      assert.deepEqual(await t.link('l1'), someLink('l1', { revoked: 1_500, printedAtStart: true }))
+      assert.deepEqual(await t.linkByKeyHash('hash of l1'), await t.link('l1'))
+    })
+  })
+
+  it('is for its owner only', () => {
+    assert.equal(statSync(path).mode & 0o777, 0o600)
+  })
+
+  it('undoes everything where the work throws', async () => {
+    await assert.rejects(
+      store.transaction(async (t) => {
+        await t.createDevice(someDevice(1))
+        await t.nextNumber()
+        throw new Error('changed my mind')
+      }),
+      /changed my mind/,
+    )
+    await store.transaction(async (t) => {
+      assert.deepEqual(await t.devices(), [])
+      assert.equal(await t.nextNumber(), 2)
+    })
+  })
+
+  it('runs transactions one after the other', async () => {
+    const numbers = await Promise.all(Array.from({ length: 20 }, () => store.transaction((t) => t.nextNumber())))
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 20 }, (_, i) => i + 2),
+    )
+  })
+
+  it('refuses a device without an account, and two with one name, address or key', async () => {
+    const stranger = { ...someDevice(1), accountId: 'nobody' as typeof someAccount.id }
+    await assert.rejects(
+      store.transaction((t) => t.createDevice(stranger)),
+      StorageError,
+    )
+    await store.transaction((t) => t.createDevice(someDevice(1)))
+    for (const field of ['name', 'address4', 'nodeKey', 'channelKey', 'identityKey'] as const) {
+      const twin = { ...someDevice(2), [field]: someDevice(1)[field] }
+      await assert.rejects(
+        store.transaction((t) => t.createDevice(twin)),
+        StorageError,
+        field,
+      )
+    }
+  })
+
+  it('counts the uses of a link, and lets nobody use a single one twice', async () => {
+    await store.transaction(async (t) => {
+      for (const number of [1, 2]) await t.createDevice(someDevice(number))
+      await t.createLink(someLink('once'))
+      await t.createLink(someLink('often', { reusable: true }))
+      await t.useLink('once', someDevice(1).id, 1_100)
+      for (const number of [1, 2]) await t.useLink('often', someDevice(number).id, 1_100)
+    })
+    await assert.rejects(
+      store.transaction((t) => t.useLink('once', someDevice(2).id, 1_200)),
+      StorageError,
+    )
+    await store.transaction(async (t) => {
+      assert.equal((await t.link('once'))?.uses, 1)
+      assert.equal((await t.link('often'))?.uses, 2)
+      assert.equal(await t.hasUsedLink('once', someDevice(1).id), true)
+      assert.equal(await t.hasUsedLink('once', someDevice(2).id), false)
+    })
+  })
+
+  it('forgets old links that let nobody in, and no others', async () => {
+    await store.transaction(async (t) => {
+      await t.createDevice(someDevice(1))
+      await t.createLink(someLink('used', { expires: 1_100 }))
+      await t.createLink(someLink('expired', { expires: 1_100 }))
+      await t.createLink(someLink('revoked', { revoked: 1_100 }))
+      await t.createLink(someLink('open'))
+      await t.useLink('used', someDevice(1).id, 1_050)
+      await t.removeUnusedLinks(someAccount.id, 1_200)
+      assert.deepEqual((await t.linksOf(someAccount.id)).map((link) => link.id).sort(), ['open', 'used'])
+    })
+  })
+
+  it('marks as offline whoever was online', async () => {
+    await store.transaction(async (t) => {
+      for (const number of [1, 2]) await t.createDevice(someDevice(number))
+      await t.setOnline(someDevice(1).id, true, 5)
+      assert.equal((await t.device(someDevice(1).id))?.online, true)
+      assert.equal(await t.setAllOffline(6), 1)
+      assert.deepEqual(
+        (await t.devices()).map((device) => [device.online, device.changed]),
+        [
+          [false, 6],
+          [false, 2],
+        ],
+      )
+    })
+  })
+
+  it('finds names by how they begin, and devices by their keys', async () => {
+    await store.transaction(async (t) => {
+      for (const number of [1, 2, 12]) await t.createDevice(someDevice(number))
+      assert.deepEqual((await t.namesBeginningWith('device-1')).sort(), ['device-1', 'device-12'])
+      assert.deepEqual(await t.deviceIdsByKeys(someDevice(1).nodeKey, someDevice(2).channelKey), ['d1', 'd2'])
+      assert.equal((await t.addresses()).length, 3)
+    })
+  })
+
+  it('writes an update of all that may change', async () => {
+    const changed = { ...someDevice(1), name: 'other', online: true, endpoints: [], changed: 9 }
+    await store.transaction(async (t) => {
+      await t.createDevice(someDevice(1))
+      await t.updateDevice(changed)
+      assert.deepEqual(await t.device(changed.id), changed)
+    })
+  })
+})
