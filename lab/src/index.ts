@@ -1,0 +1,9 @@
+/** Machines in network namespaces, joined by switches: what scenarios and the playground are made of. */
+export { Capture } from './capture.ts'
+export { Lab } from './lab.ts'
+export { type Exit, LabProcess, type Outcome } from './lab-process.ts'
+export { Machine, type RunOptions } from './machine.ts'
+export { labTest, reporting, skipReason } from './requirements.ts'
+export { Switch, type SwitchNetwork } from './switch.ts'
+export { LabError } from './system-command.ts'
+export { until } from './until.ts'

@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Capture } from './capture.ts'
+import { LabProcess, type Outcome } from './lab-process.ts'
+import { addNamespace, killProcesses, NAMESPACE_FILES, processesIn, removeNamespace } from './remains.ts'
+import type { Switch } from './switch.ts'
+import { system } from './system-command.ts'
+
+const LAUNCHER = join(import.meta.dirname, '../../weft')
+
+/**
+ * Each machine has its own /run, /var/lib, home and host name, so that every default of weft is the machine's own. The
+ * rest of the file system is shared. `exec` keeps the process id, so that a signal reaches the program itself.
+ */
+const BOOT = `
+hostname "$LAB_HOST"
+mount --bind "$LAB_FILES/run" /run
+mount --bind "$LAB_FILES/var/lib" /var/lib
+unset LAB_HOST LAB_FILES
+exec "$@"`
+
+export interface RunOptions {
+  readonly input?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Killed after so many ms; a minute unless told. */
+  readonly timeout?: number
+}
+
+/** A machine: a network namespace with its own interfaces, processes, host name and state. */
+export class Machine {
+  readonly name: string
+  readonly namespace: string
+  readonly directory: string
+  readonly v4: string | undefined
+  readonly v6: string | undefined
+  #processes = 0
+
+  private constructor(name: string, namespace: string, directory: string, port: { v4?: string; v6?: string }) {
+    this.name = name
+    this.namespace = namespace
+    this.directory = directory
+    this.v4 = port.v4?.split('/')[0]
+    this.v6 = port.v6?.split('/')[0]
+  }
+
+  /** A machine with the interface `eth0` in the switch, or with none. */
+  static create(options: {
+    readonly name: string
+    readonly namespace: string
+    readonly directory: string
+    readonly attachTo?: Switch
+  }): Machine {
+    const { name, namespace, directory, attachTo } = options
+    addNamespace(namespace)
+    for (const path of ['run', 'var/lib', 'home', 'log'])
+      mkdirSync(join(directory, path), { recursive: true, mode: 0o755 })
+    mkdirSync(join(NAMESPACE_FILES, namespace), { recursive: true })
+    // Mounted over the host's, which a resolver of weft would otherwise write to.
+    writeFileSync(join(NAMESPACE_FILES, namespace, 'resolv.conf'), '# a machine of the lab\n')
+    return new Machine(name, namespace, directory, attachTo?.attach(name, namespace) ?? {})
+  }
+
+  /** The underlay address, IPv4 where the switch has it. */
+  get address(): string {
+    const address = this.v4 ?? this.v6
+    if (address === undefined) throw new Error(`${this.name} is attached to no switch`)
+    return address
+  }
+
+  /** Where a file of the machine lies for the test: of `/run` or `/var/lib`. */
+  path(inside: string): string {
+    return join(this.directory, inside)
+  }
+
+  /** Runs to its end. */
+  async run(command: string, ...args: readonly string[]): Promise<Outcome> {
+    return this.runWith({}, command, ...args)
+  }
+
+  async runWith(options: RunOptions, command: string, ...args: readonly string[]): Promise<Outcome> {
+    const child = this.#start([command, ...args], options.env)
+    const { timeout = 60_000 } = options
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(options.input ?? '')
+    const exit = new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', (code, signal) => resolve([code, signal]))
+    })
+    const [stdout, stderr, [code, signal]] = await Promise.all([read(child.stdout), read(child.stderr), exit])
+    clearTimeout(timer)
+    return { stdout, stderr, code, signal }
+  }
+
+  /** Runs to its end, which must be a good one; gives its stdout. */
+  async ok(command: string, ...args: readonly string[]): Promise<string> {
+    const { code, signal, stdout, stderr } = await this.run(command, ...args)
+    if (code !== 0)
+      throw new Error(`${this.name}: ${command} ${args.join(' ')} ended with ${code ?? signal}: ${stderr || stdout}`)
+    return stdout
+  }
+
+  spawn(command: string, ...args: readonly string[]): LabProcess {
+    return this.spawnWith({}, command, ...args)
+  }
+
+  spawnWith(env: Readonly<Record<string, string>>, command: string, ...args: readonly string[]): LabProcess {
+    const log = join(this.directory, 'log', `${++this.#processes}-${command.split('/').at(-1)}.log`)
+    return new LabProcess(this.#start([command, ...args], env), log)
+  }
+
+  /** The repository's own `weft`, with the machine's state and socket at their defaults. */
+  weft(...args: readonly string[]): Promise<Outcome> {
+    return this.run(LAUNCHER, ...args)
+  }
+
+  weftWith(options: RunOptions, ...args: readonly string[]): Promise<Outcome> {
+    return this.runWith(options, LAUNCHER, ...args)
+  }
+
+  /** A `weft` verb that must succeed; with `--json`, parsed. */
+  async weftOk(...args: readonly string[]): Promise<string> {
+    return this.ok(LAUNCHER, ...args)
+  }
+
+  spawnWeft(...args: readonly string[]): LabProcess {
+    return this.spawn(LAUNCHER, ...args)
+  }
+
+  /** The command line by which a person gets a shell on the machine. */
+  shell(): readonly string[] {
+    return ['env', ...envEntries(this.#env()), ...this.#commandLine([process.env.SHELL ?? 'bash'])]
+  }
+
+  get processes(): readonly number[] {
+    return processesIn(this.namespace)
+  }
+
+  /** As if its plug was pulled: every process on it ends at once. The machine itself stays, and can be used again. */
+  kill(): void {
+    killProcesses(this.namespace)
+  }
+
+  /** Takes the cable out, or puts it in again. */
+  setCable(state: 'up' | 'down'): void {
+    system('ip', '-n', this.namespace, 'link', 'set', 'eth0', state)
+  }
+
+  /** Records what passes the interface. */
+  capture(name: string, filter = ''): Promise<Capture> {
+    return Capture.start(this.namespace, name, join(this.directory, 'log', `capture-${++this.#processes}.pcap`), filter)
+  }
+
+  remove(): void {
+    removeNamespace(this.namespace)
+  }
+
+  #start(command: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    const [program = '', ...args] = this.#commandLine(command)
+    return spawn(program, args, { env: { ...this.#env(), ...env }, cwd: '/', stdio: 'pipe' })
+  }
+
+  #commandLine(command: readonly string[]): readonly string[] {
+    return ['ip', 'netns', 'exec', this.namespace, 'unshare', '--uts', 'sh', '-ec', BOOT, 'sh', ...command]
+  }
+
+  #env(): Readonly<Record<string, string>> {
+    return {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: join(this.directory, 'home'),
+      LANG: 'C.UTF-8',
+      LAB_HOST: this.name,
+      LAB_FILES: this.directory,
+    }
+  }
+}
+
+async function read(stream: NodeJS.ReadableStream | null): Promise<string> {
+  if (stream === null) return ''
+  let text = ''
+  for await (const chunk of stream.setEncoding('utf8')) text += chunk
+  return text
+}
+
+function envEntries(env: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`)
+}
