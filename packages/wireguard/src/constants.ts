@@ -39,3 +39,7 @@ export const REKEY_AFTER_TIME_RECEIVING: Duration = seconds(165)
 export const UNANSWERED_TIMEOUT: Duration = seconds(15)
 /** After so long without a new session all keys are forgotten: 3 × 180 s. WireGuard paper §6.3. */
 export const FORGET_AFTER_TIME: Duration = seconds(540)
+/** A peer's initiations that follow one another faster than this are dropped, as other implementations do: 50 a second. */
+export const INITIATION_INTERVAL: Duration = milliseconds(20)
+/** How long the end that gives way waits for the other's session when initiations cross; a round trip fits in. */
+export const CROSSING_TIMEOUT: Duration = seconds(1)

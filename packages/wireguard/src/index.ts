@@ -1,4 +1,4 @@
-/** The WireGuard protocol, told the time. */
+/** The WireGuard protocol, told the time: the engine of a node's handshakes, and what the fast path is made of. */
 export { AllowedIps } from './allowed-ips.ts'
 export {
   COOKIE_REPLY_LENGTH,
@@ -14,6 +14,9 @@ export {
   TAG,
   TRANSPORT_HEADER,
 } from './constants.ts'
+export { WireGuardEngine } from './engine.ts'
+export type { EngineInput, EngineMeters, EngineOutput, TunnelActivity } from './engine-interface.ts'
+export type { HandshakeDropReason } from './handshake-drop.ts'
 export { holdsMac1, mac1KeyOf } from './mac1.ts'
 export { ReplayWindow } from './replay-window.ts'
 export type { PeerIndex, TransportSession } from './session.ts'

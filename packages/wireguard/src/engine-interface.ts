@@ -1,0 +1,64 @@
+import type { Instant } from '@weft/base'
+import type { PublicKey } from '@weft/keys'
+import type { HandshakeDropReason } from './handshake-drop.ts'
+import type { PeerIndex, TransportSession } from './session.ts'
+
+/** What the engine is told. Reports of the fast path about a peer that is not there any more do nothing. */
+export type EngineInput<Source> =
+  /** `presharedKey`: 32 bytes. Neither the number nor the key may be a present peer's. */
+  | {
+      readonly kind: 'add-peer'
+      readonly peer: PeerIndex
+      readonly publicKey: PublicKey<'node'>
+      readonly presharedKey?: Uint8Array
+    }
+  | { readonly kind: 'remove-peer'; readonly peer: PeerIndex }
+  /** `source` is where a response to it goes; the engine only hands it back. */
+  | { readonly kind: 'handshake'; readonly message: Uint8Array; readonly source: Source }
+  | { readonly kind: 'session-wanted'; readonly peer: PeerIndex }
+  | { readonly kind: 'rekey-due'; readonly peer: PeerIndex; readonly localIndex: number }
+  | { readonly kind: 'session-confirmed'; readonly peer: PeerIndex; readonly localIndex: number }
+  /** `since` as the peer's meter has it when this is told. */
+  | {
+      readonly kind: 'activity'
+      readonly peer: PeerIndex
+      readonly activity: TunnelActivity
+      readonly since: Instant | undefined
+    }
+
+/** `sent`: data without an answer yet. `received`: data for which nothing was sent yet. */
+export type TunnelActivity = 'sent' | 'received'
+
+/** What the engine answers. Byte arrays are the receiver's from then on. */
+export type EngineOutput<Source> =
+  /** To every endpoint that is known of the peer. */
+  | { readonly kind: 'send-initiation'; readonly peer: PeerIndex; readonly message: Uint8Array }
+  | { readonly kind: 'send-response'; readonly peer: PeerIndex; readonly message: Uint8Array; readonly to: Source }
+  /** `proven`: where the response came from, which only the peer can have made. */
+  | {
+      readonly kind: 'install-session'
+      readonly peer: PeerIndex
+      readonly session: TransportSession
+      readonly proven: Source | undefined
+    }
+  | { readonly kind: 'forget-sessions'; readonly peer: PeerIndex }
+  | { readonly kind: 'send-keepalive'; readonly peer: PeerIndex }
+  | { readonly kind: 'drop-staged'; readonly peer: PeerIndex }
+  /** The next such activity is to be reported, at once if it is there. */
+  | { readonly kind: 'watch-activity'; readonly peer: PeerIndex; readonly activity: TunnelActivity }
+  /** Both ends are known to have the current session. */
+  | { readonly kind: 'handshake-complete'; readonly peer: PeerIndex }
+  /** No response for 90 s. The next packet begins anew. */
+  | { readonly kind: 'given-up'; readonly peer: PeerIndex }
+  | { readonly kind: 'dropped'; readonly reason: HandshakeDropReason }
+
+/** What the engine reads of the fast path when a deadline comes. */
+export interface EngineMeters {
+  meter(peer: PeerIndex): {
+    readonly lastSent: Instant | undefined
+    /** When the first data was sent after which nothing authentic came. */
+    readonly unansweredSince: Instant | undefined
+    /** When the first data was received after which nothing was sent. */
+    readonly owedSince: Instant | undefined
+  }
+}

@@ -1,0 +1,342 @@
+import { assertNever, type Instant, invariant, later, milliseconds, type Now, randomFraction } from '@weft/base'
+import {
+  CROSSING_TIMEOUT,
+  FORGET_AFTER_TIME,
+  INITIATION_INTERVAL,
+  REJECT_AFTER_TIME,
+  REKEY_AFTER_TIME,
+  REKEY_AFTER_TIME_RECEIVING,
+  REKEY_ATTEMPT_TIME,
+  REKEY_JITTER_LIMIT,
+  REKEY_TIMEOUT,
+} from './constants.ts'
+import type { EngineMeters, EngineOutput, TunnelActivity } from './engine-interface.ts'
+import {
+  consumeResponse,
+  createInitiation,
+  createResponse,
+  type LocalKeys,
+  openInitiation,
+  type PendingInitiation,
+  type ReadInitiation,
+  type RemoteKeys,
+  type TransportKeys,
+} from './handshake.ts'
+import type { HandshakeDropReason } from './handshake-drop.ts'
+import { isLaterTimestamp, TIMESTAMP_LENGTH, type TimestampSource } from './handshake-timestamp.ts'
+import { Liveness } from './liveness.ts'
+import type { ResponseMessage } from './messages.ts'
+import type { PeerIndex, TransportSession } from './session.ts'
+import { type TimerName, Timers } from './timers.ts'
+
+/** What all tunnels of an engine share. */
+export interface TunnelContext<Source> {
+  readonly local: LocalKeys
+  readonly takeIndex: () => number
+  readonly timestamps: TimestampSource
+  readonly meters: EngineMeters
+  readonly emit: (output: EngineOutput<Source>) => void
+  /** Which tunnel's initiation waits for a response to that index. */
+  readonly awaiting: Map<number, Tunnel<Source>>
+}
+
+/** This end's attempt at a new session as initiator. */
+type Attempt<Source> =
+  | { readonly kind: 'none' }
+  /** Wanted, but the last handshake message was sent less than 5 s ago. */
+  | { readonly kind: 'deferred' }
+  | {
+      readonly kind: 'awaiting-response'
+      readonly pending: PendingInitiation
+      /** When the first initiation of the attempt was sent, and when this one was. */
+      readonly startedAt: Instant
+      readonly sentAt: Instant
+    }
+  /** Initiations crossed, both were answered, and the other end's session goes first. */
+  | { readonly kind: 'settling'; readonly session: TransportSession; readonly source: Source }
+
+/** What a handshake ends with. */
+interface Established {
+  readonly role: TransportSession['role']
+  readonly localIndex: number
+  readonly remoteIndex: number
+  readonly keys: TransportKeys
+}
+
+/** A session as the fast path has it. */
+interface KnownSession {
+  readonly localIndex: number
+  readonly createdAt: Instant
+  readonly rejectAfter: Instant
+}
+
+/**
+ * The engine's state for one peer: the attempt, the sessions, the timers.
+ *
+ * The fast path holds the sessions and moves them itself; here stand their indices: *current*, and *next*, a responder's
+ * that the peer has not used yet. A session of the initiator is current when it is installed, and *next* drops out then.
+ *
+ * When initiations cross, each end answers the other's and still takes an answer to its own, since a stock peer forgets its own
+ * initiation when it answers ours. Between two of our kind both would complete, so the end with the larger public key waits
+ * up to `CROSSING_TIMEOUT` for the other's session to come into use before it installs its own.
+ */
+export class Tunnel<Source> {
+  readonly #context: TunnelContext<Source>
+  readonly #peer: PeerIndex
+  readonly #remote: RemoteKeys
+  readonly #timers = new Timers()
+  readonly #liveness: Liveness
+  #attempt: Attempt<Source> = { kind: 'none' }
+  #current: KnownSession | undefined
+  #next: KnownSession | undefined
+  /** When a handshake message of ours was last sent. */
+  #handshakeSentAt: Instant | undefined
+  /** Of the peer's last initiation. */
+  #timestamp: Uint8Array = new Uint8Array(TIMESTAMP_LENGTH)
+  #initiationConsumedAt: Instant | undefined
+
+  constructor(context: TunnelContext<Source>, peer: PeerIndex, remote: RemoteKeys) {
+    this.#context = context
+    this.#peer = peer
+    this.#remote = remote
+    this.#liveness = new Liveness({
+      peer,
+      timers: this.#timers,
+      meters: context.meters,
+      watch: (activity) => context.emit({ kind: 'watch-activity', peer, activity }),
+      jittered: (at) => this.#jittered(at),
+    })
+  }
+
+  nextTimeout(): Instant | undefined {
+    return this.#timers.next()
+  }
+
+  /** Acts on every deadline that is due. */
+  wake(now: Now): void {
+    for (let name = this.#timers.takeDue(now.instant); name; name = this.#timers.takeDue(now.instant))
+      this.#onDeadline(name, now)
+  }
+
+  /** The peer is removed: keys are wiped, and no response is awaited. */
+  close(): void {
+    this.#transitionTo({ kind: 'none' })
+    this.#timers.clearAll()
+  }
+
+  onSessionWanted(now: Now): void {
+    this.#wantHandshake(now)
+  }
+
+  onRekeyDue(localIndex: number, now: Now): void {
+    if (localIndex === this.#current?.localIndex) this.#wantHandshake(now)
+  }
+
+  onActivity(activity: TunnelActivity, since: Instant | undefined, now: Now): void {
+    this.#liveness.onActivity(activity, since, now.instant)
+  }
+
+  onSessionConfirmed(localIndex: number, now: Now): void {
+    if (localIndex !== this.#next?.localIndex) return
+    this.#current = this.#next
+    this.#next = undefined
+    this.#complete(now.instant)
+  }
+
+  onInitiation(initiation: ReadInitiation, source: Source, now: Now): HandshakeDropReason | undefined {
+    const opened = openInitiation(this.#remote, initiation)
+    if (typeof opened === 'string') return opened
+    if (!isLaterTimestamp(opened.timestamp, this.#timestamp)) return 'initiation-replayed'
+    if (this.#consumedAnInitiationJustBefore(now.instant)) return 'initiations-too-frequent'
+    const localIndex = this.#context.takeIndex()
+    const response = createResponse(this.#context.local, this.#remote, initiation, localIndex)
+    if (typeof response === 'string') return response
+
+    this.#timestamp = opened.timestamp
+    this.#initiationConsumedAt = now.instant
+    this.#handshakeSentAt = now.instant
+    const session = this.#derive(
+      { role: 'responder', localIndex, remoteIndex: initiation.remoteIndex, keys: response.keys },
+      now.instant,
+    )
+    this.#next = known(session, now.instant)
+    // The session goes first, so that it is there when the initiator's first packet comes.
+    this.#context.emit({ kind: 'install-session', peer: this.#peer, session, proven: undefined })
+    this.#context.emit({ kind: 'send-response', peer: this.#peer, message: response.message, to: source })
+    return undefined
+  }
+
+  onResponse(message: ResponseMessage, source: Source, now: Now): HandshakeDropReason | undefined {
+    const attempt = this.#attempt
+    invariant(attempt.kind === 'awaiting-response', 'a tunnel that is listed awaits a response')
+    const keys = consumeResponse(this.#context.local, this.#remote, attempt.pending, message)
+    if (typeof keys === 'string') return keys
+    const session = this.#derive(
+      { role: 'initiator', localIndex: message.receiver, remoteIndex: message.sender, keys },
+      now.instant,
+    )
+    const isCrossed = this.#next !== undefined && this.#next.createdAt >= attempt.sentAt
+    if (isCrossed && this.#givesWay()) {
+      this.#transitionTo({ kind: 'settling', session, source })
+      this.#timers.set('settle-crossing', later(now.instant, CROSSING_TIMEOUT))
+    } else this.#install(session, source, now.instant)
+    return undefined
+  }
+
+  #onDeadline(name: TimerName, now: Now): void {
+    switch (name) {
+      case 'initiate':
+        this.#onInitiateDeadline(now)
+        break
+      case 'settle-crossing':
+        if (this.#attempt.kind === 'settling') this.#install(this.#attempt.session, this.#attempt.source, now.instant)
+        break
+      case 'answer':
+        if (this.#liveness.isAnswerOverdue(now.instant, this.#hasSession(now.instant))) this.#wantHandshake(now)
+        break
+      case 'keepalive':
+        if (this.#liveness.isKeepaliveOverdue(now.instant, this.#hasSession(now.instant)))
+          this.#sendKeepalive(now.instant)
+        break
+      case 'forget':
+        this.#forgetSessions()
+        break
+      default:
+        assertNever(name)
+    }
+  }
+
+  #wantHandshake(now: Now): void {
+    if (this.#attempt.kind !== 'none') return
+    if (this.#mayInitiate(now.instant)) this.#initiate(now, now.instant)
+    else {
+      this.#transitionTo({ kind: 'deferred' })
+      this.#timers.set('initiate', this.#initiationAllowedAt(now.instant))
+    }
+  }
+
+  #onInitiateDeadline(now: Now): void {
+    const attempt = this.#attempt
+    if (attempt.kind === 'deferred') {
+      this.#transitionTo({ kind: 'none' })
+      this.#wantHandshake(now)
+    } else if (attempt.kind === 'awaiting-response') {
+      if (now.instant >= later(attempt.startedAt, REKEY_ATTEMPT_TIME)) this.#giveUp(now.instant)
+      else if (this.#mayInitiate(now.instant)) this.#initiate(now, attempt.startedAt)
+      else this.#armRetry(this.#initiationAllowedAt(now.instant), attempt.startedAt)
+    }
+  }
+
+  #initiate(now: Now, startedAt: Instant): void {
+    const { local, takeIndex, timestamps, emit } = this.#context
+    this.#handshakeSentAt = now.instant
+    const fields = { localIndex: takeIndex(), timestamp: timestamps.next(now.wall) }
+    const initiation = createInitiation(local, this.#remote, fields)
+    if (typeof initiation === 'string') {
+      emit({ kind: 'dropped', reason: initiation })
+      this.#giveUp(now.instant)
+      return
+    }
+    const { message, pending } = initiation
+    this.#transitionTo({ kind: 'awaiting-response', pending, startedAt, sentAt: now.instant })
+    this.#armRetry(this.#jittered(later(now.instant, REKEY_TIMEOUT)), startedAt)
+    emit({ kind: 'send-initiation', peer: this.#peer, message })
+  }
+
+  #armRetry(at: Instant, startedAt: Instant): void {
+    const giveUpAt = later(startedAt, REKEY_ATTEMPT_TIME)
+    this.#timers.set('initiate', at < giveUpAt ? at : giveUpAt)
+  }
+
+  /** A response of ours counts too: the peer's session is likely to come into use, and ours would cross it. */
+  #initiationAllowedAt(now: Instant): Instant {
+    return this.#handshakeSentAt === undefined ? now : later(this.#handshakeSentAt, REKEY_TIMEOUT)
+  }
+
+  #mayInitiate(now: Instant): boolean {
+    return now >= this.#initiationAllowedAt(now)
+  }
+
+  #giveUp(now: Instant): void {
+    this.#transitionTo({ kind: 'none' })
+    if (this.#hasSession(now)) this.#liveness.onGivenUp(now)
+    this.#context.emit({ kind: 'drop-staged', peer: this.#peer })
+    this.#context.emit({ kind: 'given-up', peer: this.#peer })
+  }
+
+  #install(session: TransportSession, proven: Source, now: Instant): void {
+    this.#current = known(session, now)
+    this.#next = undefined
+    this.#context.emit({ kind: 'install-session', peer: this.#peer, session, proven })
+    // The responder may not use the session before it has heard from us with it.
+    this.#context.emit({ kind: 'send-keepalive', peer: this.#peer })
+    this.#complete(now)
+  }
+
+  #complete(now: Instant): void {
+    this.#transitionTo({ kind: 'none' })
+    this.#liveness.onHandshakeComplete(now)
+    this.#context.emit({ kind: 'handshake-complete', peer: this.#peer })
+  }
+
+  #sendKeepalive(now: Instant): void {
+    this.#context.emit({ kind: 'send-keepalive', peer: this.#peer })
+    this.#liveness.onKeepaliveSent(now)
+  }
+
+  #forgetSessions(): void {
+    this.#current = undefined
+    this.#next = undefined
+    this.#timers.clear('answer', 'keepalive')
+    this.#context.emit({ kind: 'forget-sessions', peer: this.#peer })
+  }
+
+  #transitionTo(attempt: Attempt<Source>): void {
+    if (this.#attempt.kind === 'awaiting-response') {
+      const { pending } = this.#attempt
+      this.#context.awaiting.delete(pending.localIndex)
+      pending.ephemeralPrivate.fill(0)
+    }
+    this.#timers.clear('initiate', 'settle-crossing')
+    this.#attempt = attempt
+    if (attempt.kind === 'awaiting-response') this.#context.awaiting.set(attempt.pending.localIndex, this)
+  }
+
+  /** A session that begins now; it ends the wait for forgetting all of them. */
+  #derive(established: Established, now: Instant): TransportSession {
+    this.#timers.set('forget', later(now, FORGET_AFTER_TIME))
+    const isInitiator = established.role === 'initiator'
+    return {
+      role: established.role,
+      localIndex: established.localIndex,
+      remoteIndex: established.remoteIndex,
+      sendKey: established.keys.sendKey,
+      receiveKey: established.keys.receiveKey,
+      rekeyAfter: isInitiator ? later(now, REKEY_AFTER_TIME) : undefined,
+      rekeyAfterReceiving: isInitiator ? later(now, REKEY_AFTER_TIME_RECEIVING) : undefined,
+      rejectAfter: later(now, REJECT_AFTER_TIME),
+    }
+  }
+
+  #hasSession(now: Instant): boolean {
+    return this.#current !== undefined && now < this.#current.rejectAfter
+  }
+
+  #consumedAnInitiationJustBefore(now: Instant): boolean {
+    return this.#initiationConsumedAt !== undefined && now < later(this.#initiationConsumedAt, INITIATION_INTERVAL)
+  }
+
+  #givesWay(): boolean {
+    const ours = this.#context.local.publicKey
+    const at = ours.findIndex((byte, i) => byte !== this.#remote.publicKey[i])
+    return (ours[at] ?? 0) > (this.#remote.publicKey[at] ?? 0)
+  }
+
+  #jittered(at: Instant): Instant {
+    return later(at, milliseconds(randomFraction(this.#context.local.random) * REKEY_JITTER_LIMIT))
+  }
+}
+
+function known(session: TransportSession, createdAt: Instant): KnownSession {
+  return { localIndex: session.localIndex, createdAt, rejectAfter: session.rejectAfter }
+}
