@@ -1,0 +1,27 @@
+/** What shows who a node is and that it belongs to a mesh: records, certificates, join links, addresses made of keys. */
+export {
+  type Certificate,
+  type CertificateFields,
+  type CertificateKind,
+  type CertificateOf,
+  createCertificate,
+  isTag,
+  readCertificate,
+} from './certificate.ts'
+export {
+  createDeviceCertificate,
+  decodeChain,
+  encodeChain,
+  type LinkGrant,
+  MAX_CHAIN_LENGTH,
+  type VerifiedChain,
+  verifyChain,
+  verifyLinkCertificates,
+} from './certificate-chain.ts'
+export { CHANNEL_CERTIFICATE_LENGTH, createChannelCertificate, readChannelCertificate } from './channel-certificate.ts'
+export { IdentityError, type IdentityErrorCode } from './identity-error.ts'
+export { encodeLink, isLinkUrl, type JoinLink, type LinkEndpoint, readLink } from './join-link.ts'
+export { meshPrefix, nodeAddress6 } from './mesh-address.ts'
+export { generateNodeKeys, type NodeKeys } from './node-keys.ts'
+export { createRecord, type NodeRecord, RECORD_LENGTH, readRecord, recordMayFollow } from './node-record.ts'
+export { CLOCK_SKEW, type Validity, validityAt } from './validity.ts'
