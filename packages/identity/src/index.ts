@@ -18,7 +18,12 @@ export {
   verifyChain,
   verifyLinkCertificates,
 } from './certificate-chain.ts'
-export { CHANNEL_CERTIFICATE_LENGTH, createChannelCertificate, readChannelCertificate } from './channel-certificate.ts'
+export {
+  CHANNEL_CERTIFICATE_LENGTH,
+  type ChannelCertificate,
+  createChannelCertificate,
+  readChannelCertificate,
+} from './channel-certificate.ts'
 export { IdentityError, type IdentityErrorCode } from './identity-error.ts'
 export { encodeLink, isLinkUrl, type JoinLink, type LinkEndpoint, readLink } from './join-link.ts'
 export { meshPrefix, nodeAddress6 } from './mesh-address.ts'
