@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Capture } from './capture.ts'
 import { LabProcess, type Outcome } from './lab-process.ts'
 import { addNamespace, killProcesses, NAMESPACE_FILES, processesIn, removeNamespace } from './remains.ts'
@@ -8,6 +8,8 @@ import type { Switch } from './switch.ts'
 import { system } from './system-command.ts'
 
 const LAUNCHER = join(import.meta.dirname, '../../weft')
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const SHELL = ['bash', '--norc', '-i']
 
 /**
  * Each machine has its own /run, /var/lib, home and host name, so that every default of weft is the machine's own. The
@@ -128,9 +130,14 @@ export class Machine {
     return this.spawn(LAUNCHER, ...args)
   }
 
-  /** The command line by which a person gets a shell on the machine. */
-  shell(): readonly string[] {
-    return ['env', ...envEntries(this.#env()), ...this.#commandLine([process.env.SHELL ?? 'bash'])]
+  /** Writes a script that opens a shell on the machine, with `weft` in its PATH; its path. */
+  writeShellScript(): string {
+    const path = join(this.directory, 'shell')
+    const env = { ...this.#env(), PATH: `${dirname(LAUNCHER)}:${PATH}`, PS1: `${this.name}# ` }
+    const words = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...this.#commandLine(SHELL)]
+    const script = `#!/bin/sh\nexec env -i TERM="$TERM" ${words.map(quoted).join(' ')}\n`
+    writeFileSync(path, script, { mode: 0o755 })
+    return path
   }
 
   get processes(): readonly number[] {
@@ -167,7 +174,7 @@ export class Machine {
 
   #env(): Readonly<Record<string, string>> {
     return {
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      PATH,
       HOME: join(this.directory, 'home'),
       LANG: 'C.UTF-8',
       LAB_HOST: this.name,
@@ -183,6 +190,6 @@ async function read(stream: NodeJS.ReadableStream | null): Promise<string> {
   return text
 }
 
-function envEntries(env: Readonly<Record<string, string>>): readonly string[] {
-  return Object.entries(env).map(([name, value]) => `${name}=${value}`)
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -1,0 +1,148 @@
+import type { LabProcess } from './lab-process.ts'
+import type { Machine } from './machine.ts'
+import { until } from './until.ts'
+
+const COORDINATOR_PORT = 7480
+/** Of a whole first start on a busy machine. */
+const START_TIMEOUT_MS = 30_000
+
+export interface PeerStatus {
+  readonly id: string
+  readonly name: string
+  readonly owner: string
+  readonly addresses: readonly string[]
+  readonly online: boolean
+  readonly path: { readonly kind: string; readonly endpoint?: string; readonly rttMs?: number }
+  readonly rxBytes: number
+  readonly txBytes: number
+  readonly lastHandshake: string | null
+}
+
+/** What `weft status --json` prints. */
+export interface NodeStatus {
+  readonly state: string
+  readonly self: { readonly id: string; readonly name: string; readonly addresses: readonly string[] } | null
+  readonly coordinator: { readonly url: string; readonly state: string } | null
+  readonly peers: readonly PeerStatus[]
+}
+
+export interface CreatedLink {
+  readonly id: string
+  readonly link: string
+  readonly expires: string
+  readonly reusable: boolean
+}
+
+/** A machine that has joined, with its addresses in the mesh. */
+export class MeshNode {
+  readonly machine: Machine
+  readonly name: string
+  readonly v4: string
+  readonly v6: string
+
+  constructor(machine: Machine, self: { readonly name: string; readonly addresses: readonly string[] }) {
+    this.machine = machine
+    this.name = self.name
+    this.v4 = self.addresses.find((address) => !address.includes(':')) ?? ''
+    this.v6 = self.addresses.find((address) => address.includes(':')) ?? ''
+  }
+
+  async status(): Promise<NodeStatus> {
+    return JSON.parse(await this.machine.weftOk('status', '--json'))
+  }
+
+  /** Waits until it knows all of these as peers. */
+  async knows(...others: readonly MeshNode[]): Promise<void> {
+    await until(`${this.name} knows ${others.map(({ name }) => name).join(', ')}`, async () => {
+      const { peers } = await this.status()
+      const names = peers.map(({ name }) => name)
+      if (!others.every(({ name }) => names.includes(name))) throw new Error(`it knows ${names.join(', ') || 'nobody'}`)
+      return true
+    })
+  }
+
+  /** `count` echoes with the machine's own ping; the percentage that was lost. */
+  async ping(address: string, count = 1, interval = 0.2): Promise<number> {
+    const options = ['-c', String(count), '-i', String(interval), '-W', '2', '-n']
+    const { stdout } = await this.machine.run('ping', ...options, address)
+    return packetLoss(stdout)
+  }
+
+  async reaches(address: string, options: { readonly timeout?: number } = {}): Promise<void> {
+    await until(`${this.name} reaches ${address}`, async () => (await this.ping(address)) === 0, options)
+  }
+}
+
+/** A coordinator and the machines that joined it. */
+export class LabMesh {
+  readonly machine: Machine
+  #process: LabProcess
+
+  private constructor(machine: Machine, process: LabProcess) {
+    this.machine = machine
+    this.#process = process
+  }
+
+  /** Starts `weft serve` on the machine, and waits until it answers. Unless other options are given, it is no node. */
+  static async serve(machine: Machine, options: readonly string[] = ['--no-node']): Promise<LabMesh> {
+    const mesh = new LabMesh(machine, machine.spawnWeft('serve', ...options))
+    await mesh.#answers()
+    return mesh
+  }
+
+  get url(): string {
+    const { address } = this.machine
+    return `http://${address.includes(':') ? `[${address}]` : address}:${COORDINATOR_PORT}`
+  }
+
+  get process(): LabProcess {
+    return this.#process
+  }
+
+  /** Starts it anew with the state it has. */
+  async restart(options: readonly string[] = ['--no-node']): Promise<void> {
+    this.#process = this.machine.spawnWeft('serve', ...options)
+    await this.#answers()
+  }
+
+  async createLink(...options: readonly string[]): Promise<CreatedLink> {
+    const state = ['--state', '/var/lib/weft']
+    return JSON.parse(await this.machine.weftOk('link', 'create', ...state, ...options, '--json'))
+  }
+
+  /** Joins with a fresh link. */
+  async join(machine: Machine): Promise<MeshNode> {
+    const { link } = await this.createLink()
+    await machine.weftOk('up', link)
+    const status: NodeStatus = JSON.parse(await machine.weftOk('status', '--json'))
+    if (status.self === null) throw new Error(`${machine.name} is up without a self`)
+    return new MeshNode(machine, status.self)
+  }
+
+  /** Joins them all, and waits until each knows the others. */
+  async joinAll<const M extends readonly Machine[]>(...machines: M): Promise<{ [K in keyof M]: MeshNode }> {
+    const nodes: MeshNode[] = []
+    for (const machine of machines) nodes.push(await this.join(machine))
+    await Promise.all(nodes.map((node) => node.knows(...nodes.filter((other) => other !== node))))
+    return nodes as { [K in keyof M]: MeshNode }
+  }
+
+  async #answers(): Promise<void> {
+    await until(
+      'the coordinator answers',
+      async () => {
+        if (!this.#process.isRunning) return 'ended'
+        return (await this.machine.run('curl', '-sf', '-m', '2', `${this.url}/healthz`)).code === 0
+      },
+      { timeout: START_TIMEOUT_MS },
+    ).then((outcome) => {
+      if (outcome === 'ended') throw new Error(`weft serve ended:\n${this.#process.lines.join('\n')}`)
+    })
+  }
+}
+
+/** Of the last line of `ping`. */
+export function packetLoss(output: string): number {
+  const found = /([\d.]+)% packet loss/.exec(output)?.[1]
+  return found === undefined ? 100 : Number(found)
+}
