@@ -1,0 +1,70 @@
+/** What the agent answers, as `docs` and design name it; `--json` passes it on as it came. */
+export interface AgentStatus {
+  readonly state: 'up' | 'down' | 'not-joined'
+  readonly self: SelfStatus | null
+  readonly coordinator: { readonly url: string; readonly state: string } | null
+  readonly peers: readonly PeerStatus[]
+}
+
+export interface SelfStatus {
+  readonly id: string
+  readonly name: string
+  readonly mesh: string
+  readonly addresses: readonly string[]
+}
+
+export interface PeerStatus {
+  readonly id: string
+  readonly name: string
+  readonly owner: string
+  readonly addresses: readonly string[]
+  readonly online: boolean
+  readonly path: PeerPath
+  readonly rxBytes: number
+  readonly txBytes: number
+  /** ISO 8601. */
+  readonly lastHandshake: string | null
+}
+
+export interface PeerPath {
+  readonly kind: 'direct' | 'relayed' | 'idle' | 'none'
+  readonly endpoint?: string
+  readonly relay?: string
+  readonly rttMs?: number
+}
+
+export interface PingLine {
+  readonly sequence: number
+  readonly address: string
+  /** Missing where no answer came in time. */
+  readonly rttMs?: number
+  readonly path: PeerPath
+}
+
+export interface CreatedLink {
+  readonly id: string
+  readonly link: string
+  /** ISO 8601. */
+  readonly expires: string
+  readonly reusable: boolean
+}
+
+export interface ListedLink {
+  readonly id: string
+  readonly expires: string
+  readonly reusable: boolean
+  readonly uses: number
+  readonly state: string
+  readonly tags: readonly string[]
+}
+
+export function describePath(path: PeerPath): string {
+  switch (path.kind) {
+    case 'direct':
+      return path.endpoint === undefined ? 'direct' : `direct ${path.endpoint}`
+    case 'relayed':
+      return path.relay === undefined ? 'relayed' : `relayed ${path.relay}`
+    default:
+      return path.kind
+  }
+}

@@ -1,0 +1,52 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { answersAt } from './ask.ts'
+import { programFile } from './places.ts'
+import { waitUntil } from './wait.ts'
+
+/** In ms: a loaded machine takes a second or two to start. */
+const STARTING = 20_000
+/** In ms: an agent that has not ended by then is stuck. */
+const STOPPING = 10_000
+
+export interface AgentSettings {
+  readonly state: string
+  readonly socket: string
+  readonly tun?: string
+  readonly port?: number
+}
+
+export function agentArguments({ state, socket, tun, port }: AgentSettings): readonly string[] {
+  return [
+    programFile(),
+    'agent',
+    ...['--state', state, '--socket', socket],
+    ...(tun === undefined ? [] : ['--tun', tun]),
+    ...(port === undefined ? [] : ['--port', String(port)]),
+  ]
+}
+
+/** False where the child has ended, or does not answer in time. */
+export async function untilItAnswers(child: ChildProcess, socket: string): Promise<boolean> {
+  let answers = false
+  await waitUntil(async () => {
+    answers = await answersAt(socket)
+    return answers || hasEnded(child)
+  }, STARTING)
+  return answers && !hasEnded(child)
+}
+
+/** Asks it to end, and makes it where it does not. */
+export async function stopChild(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return
+  const ended = once(child, 'exit')
+  child.ref()
+  child.kill('SIGTERM')
+  const force = setTimeout(() => child.kill('SIGKILL'), STOPPING)
+  await ended
+  clearTimeout(force)
+}
+
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}

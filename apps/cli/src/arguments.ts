@@ -1,0 +1,64 @@
+import { isIP } from 'node:net'
+import { familyOf, parsePrefix } from '@weft/base'
+import { InvalidArgumentError } from 'commander'
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** `[::]:7480`, `192.0.2.1:7480`, `localhost:7480`; port 0 takes a free one. */
+export function parseListen(text: string): ListenAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  const bracketed = match?.[1]
+  if (match === null || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6))
+    throw new InvalidArgumentError('Give a host and a port: [::]:7480, 192.0.2.1:7480.')
+  return { host: bracketed ?? match[2] ?? '', port }
+}
+
+export function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^[1-9]\d{0,4}$/.test(text) || port > 65_535) throw new InvalidArgumentError('Give a port from 1 to 65535.')
+  return port
+}
+
+/** IFNAMSIZ is 16 with the closing zero; the kernel refuses `/`, spaces and colons, `.` and `..`. */
+export function parseInterfaceName(text: string): string {
+  if (!/^[^\s/:%]{1,15}$/.test(text) || text === '.' || text === '..')
+    throw new InvalidArgumentError('Give a name of at most 15 characters, as weft0.')
+  return text
+}
+
+export function parseUrl(text: string): string {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '')
+    throw new InvalidArgumentError('Give a plain http or https URL: https://mesh.example.org.')
+  return text
+}
+
+export function parseRange(text: string): string {
+  const prefix = parsePrefix(text)
+  if (prefix === undefined || familyOf(prefix) !== 4)
+    throw new InvalidArgumentError('Give an IPv4 prefix without host bits: 100.100.64.0/18.')
+  return prefix
+}
+
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Give a number from 1 on.')
+  return Number(text)
+}
+
+/** Seconds, with a fraction; given back in milliseconds. */
+export function parseInterval(text: string): number {
+  const seconds = Number(text)
+  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(text) || seconds < 0.1 || seconds > 3600)
+    throw new InvalidArgumentError('Give seconds from 0.1 to 3600.')
+  return Math.round(seconds * 1000)
+}
+
+export function collectTag(text: string, before: readonly string[]): readonly string[] {
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
+    throw new InvalidArgumentError('A tag has lower-case letters, digits and hyphens, 63 at most.')
+  return [...before, text]
+}

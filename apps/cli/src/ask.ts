@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs'
+import { CliError, codeOf } from './failure.ts'
+import { coordinatorSocket, socketToAsk, stateDirectory } from './places.ts'
+
+export interface AgentOptions {
+  readonly socket?: string
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal
+  readonly onLine?: (line: unknown) => void
+}
+
+/** One request to this machine's agent. @throws {CliError} `not-running` says how to start it. */
+export async function askAgent(
+  options: AgentOptions,
+  method: string,
+  params: unknown,
+  call: CallOptions = {},
+): Promise<unknown> {
+  const path = socketToAsk(options.socket)
+  try {
+    return await callAt(path, method, params, call)
+  } catch (error) {
+    throw codeOf(error) === 'not-running' ? noAgent(path, error) : error
+  }
+}
+
+/** Whether an agent, of whatever state, answers there. */
+export async function answersAt(path: string): Promise<boolean> {
+  try {
+    await callAt(path, 'status', {})
+    return true
+  } catch (error) {
+    return codeOf(error) !== 'not-running'
+  }
+}
+
+/** The coordinator: through the agent in the name of its account, or directly over the state directory's socket. */
+export function askCoordinator(
+  options: AgentOptions & { readonly state?: string },
+  method: string,
+  params: unknown,
+): Promise<unknown> {
+  if (options.state !== undefined) return askCoordinatorAt(stateDirectory(options.state), method, params)
+  const own = stateDirectory(undefined)
+  const isUnguided = options.socket === undefined && process.env.WEFT_SOCKET === undefined
+  return askAgent(options, method, params).catch((error: unknown) => {
+    // `weft serve` without a node: there is no agent to go through, and the default place is as good as named.
+    const isAlone = codeOf(error) === 'not-running' && isUnguided && existsSync(coordinatorSocket(own))
+    if (isAlone) return askCoordinatorAt(own, method, params)
+    throw error
+  })
+}
+
+async function askCoordinatorAt(state: string, method: string, params: unknown): Promise<unknown> {
+  const path = coordinatorSocket(state)
+  try {
+    return await callAt(path, method, params)
+  } catch (error) {
+    if (codeOf(error) !== 'not-running') throw error
+    throw new CliError(
+      'not-running',
+      `no coordinator answers at ${path}; start it with: weft serve --state ${state}`,
+      error,
+    )
+  }
+}
+
+export async function callAt(path: string, method: string, params: unknown, call: CallOptions = {}): Promise<unknown> {
+  const { callControl } = await import('@weft/control-socket')
+  return callControl(path, method, params, call)
+}
+
+function noAgent(path: string, cause: unknown): CliError {
+  return new CliError('not-running', `no agent answers at ${path}; start one with: sudo weft up`, cause)
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { mkdirSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { compileCacheDirectory } from './places.ts'
+
+// Not in the shared /tmp, Node.js's default: whoever writes there first would choose the code that root runs.
+const cache = compileCacheDirectory()
+try {
+  mkdirSync(cache, { recursive: true, mode: 0o700 })
+  enableCompileCache(cache)
+} catch {
+  // Without a cache it starts a little later.
+}
+
+const { runCli } = await import('./cli.ts')
+await runCli(process.argv.slice(2))

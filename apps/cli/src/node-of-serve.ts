@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { AgentStatus, CreatedLink, SelfStatus } from './agent-answers.ts'
+import { type AgentSettings, agentArguments, hasEnded, stopChild, untilItAnswers } from './agent-process.ts'
+import { answersAt, callAt } from './ask.ts'
+import { CliError, codeOf } from './failure.ts'
+import { warn } from './terminal.ts'
+
+/** This machine as a node of the mesh that `weft serve` runs: an agent in its own process, so that the coordinator never holds its keys. */
+export class NodeOfServe {
+  readonly self: SelfStatus
+  readonly #child: ChildProcess | undefined
+  #stopping = false
+
+  private constructor(self: SelfStatus, child: ChildProcess | undefined) {
+    this.self = self
+    this.#child = child
+    child?.once('exit', (code, signal) => {
+      if (!this.#stopping)
+        warn(
+          `the agent ended (${signal ?? `exit code ${code}`}); the coordinator goes on; start it again with: sudo weft up`,
+        )
+    })
+  }
+
+  /**
+   * Starts an agent, or takes the one that answers already, and makes it a member of the mesh.
+   * @throws {CliError} where this machine cannot be one; then no agent stays behind that was not there before.
+   */
+  static async start(options: {
+    readonly settings: AgentSettings
+    readonly mesh: string
+    readonly createLink: () => Promise<CreatedLink>
+  }): Promise<NodeOfServe> {
+    const { settings } = options
+    const child = (await answersAt(settings.socket)) ? undefined : await startChild(settings)
+    try {
+      return new NodeOfServe(await join(options), child)
+    } catch (error) {
+      if (child !== undefined) await stopChild(child)
+      throw error
+    }
+  }
+
+  /** Leaves an agent alone that was there before. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    if (this.#child !== undefined) await stopChild(this.#child)
+  }
+}
+
+/** In a process group of its own: a terminal's Ctrl-C reaches the parent alone, which ends the agent before the coordinator. */
+async function startChild(settings: AgentSettings): Promise<ChildProcess> {
+  const child = spawn(process.execPath, agentArguments(settings), {
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  if (await untilItAnswers(child, settings.socket)) return child
+  const why = hasEnded(child) ? 'the agent ended, see its line above' : 'the agent did not answer in time'
+  await stopChild(child)
+  throw new CliError('agent-failed', why)
+}
+
+async function join(options: {
+  readonly settings: AgentSettings
+  readonly mesh: string
+  readonly createLink: () => Promise<CreatedLink>
+}): Promise<SelfStatus> {
+  const { socket } = options.settings
+  const status = (await callAt(socket, 'status', {})) as AgentStatus
+  const isMember = status.self?.mesh === options.mesh
+  if (status.self !== null && !isMember)
+    throw new CliError('other-mesh', `this machine belongs to another mesh already, as ${status.self.name}`)
+  const params = isMember ? {} : { link: (await options.createLink()).link }
+  const answer = (await callAt(socket, 'up', params).catch((error: unknown) => {
+    throw new CliError(codeOf(error) ?? 'failed', error instanceof Error ? error.message : String(error), error)
+  })) as { readonly self: SelfStatus }
+  return answer.self
+}

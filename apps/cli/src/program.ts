@@ -1,0 +1,198 @@
+import { Command, Option, type OutputConfiguration } from 'commander'
+import manifest from '../package.json' with { type: 'json' }
+import {
+  collectTag,
+  parseCount,
+  parseInterfaceName,
+  parseInterval,
+  parseListen,
+  parsePort,
+  parseRange,
+  parseUrl,
+} from './arguments.ts'
+import { parseExpiry } from './duration.ts'
+import { usageLine } from './usage-line.ts'
+
+const HOURS_24 = 86_400
+
+/** What can be typed. Each verb's work lies in its own module, loaded only when it is asked for. */
+export function createProgram(): Command {
+  const program = new Command('weft')
+    .description('Your devices, one private network: end-to-end encrypted, self-hosted.')
+    .version(`weft ${manifest.version}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [verb]', 'show help for a verb')
+    .exitOverride()
+    .configureOutput(complaints('weft'))
+    .showHelpAfterError(false)
+    .addHelpText(
+      'after',
+      examples(
+        'weft serve                run a coordinator, and this machine as a node',
+        'sudo weft up LINK         join with a link',
+        'weft status               who is there',
+      ),
+    )
+  addServe(program)
+  addAgent(program)
+  addUp(program)
+  addDown(program)
+  addStatus(program)
+  addPing(program)
+  addLink(program)
+  return program
+}
+
+function addServe(program: Command): void {
+  verb(program, 'serve', 'Run the coordinator; as root also this machine as a node')
+    .addOption(state())
+    .addOption(
+      new Option('--listen <host:port>', 'where nodes reach it by TCP')
+        .argParser(parseListen)
+        .default({ host: '::', port: 7480 }, '[::]:7480'),
+    )
+    .option('--public-url <url>', 'where nodes reach it from everywhere', parseUrl)
+    .option('--range <prefix>', 'IPv4 addresses of a new mesh (default: a random /18 of 100.64.0.0/10)', parseRange)
+    .option('--no-node', 'only the coordinator')
+    .addOption(socket('the agent’s socket'))
+    .addOption(tun())
+    .addOption(port())
+    .addOption(json('one line: mesh, reachableAt, link, expires'))
+    .addHelpText(
+      'after',
+      examples(
+        'sudo weft serve',
+        'weft serve --state ~/mesh --listen 0.0.0.0:7480 --public-url https://mesh.example.org',
+      ),
+    )
+    .action(async (options) => (await import('./verbs/serve.ts')).serve(options))
+}
+
+function addAgent(program: Command): void {
+  verb(program, 'agent', 'Run this device’s daemon in the foreground')
+    .addOption(state())
+    .addOption(socket('where it answers'))
+    .addOption(tun())
+    .addOption(port())
+    .addOption(new Option('--ends-on-down').hideHelp())
+    .addHelpText(
+      'after',
+      examples(
+        'sudo weft agent',
+        'sudo weft agent --state /var/lib/weft-test --socket /run/weft-test.sock --tun weft1',
+      ),
+    )
+    .action(async (options) => (await import('./verbs/agent.ts')).agent(options))
+}
+
+function addUp(program: Command): void {
+  verb(program, 'up', 'Join a mesh with a link, or reconnect')
+    .argument('[link]', 'the join link; - reads it from standard input')
+    .addOption(socket('the agent’s socket'))
+    .addOption(state('state of the agent, where one is started'))
+    .addOption(tun())
+    .addOption(port())
+    .addOption(json('one line: self'))
+    .addHelpText(
+      'after',
+      examples('sudo weft up weft://…', 'ssh desktop weft link create | sudo weft up -', 'sudo weft up'),
+    )
+    .action(async (link, options) => (await import('./verbs/up.ts')).up(link, options))
+}
+
+function addDown(program: Command): void {
+  verb(program, 'down', 'Take the network away; the device stays a member')
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: state'))
+    .addHelpText('after', examples('sudo weft down'))
+    .action(async (options) => (await import('./verbs/down.ts')).down(options))
+}
+
+function addStatus(program: Command): void {
+  verb(program, 'status', 'Show this device, the coordinator and all peers')
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: self, coordinator, relay, peers'))
+    .addHelpText('after', examples('weft status', 'weft status --json'))
+    .action(async (options) => (await import('./verbs/status.ts')).status(options))
+}
+
+function addPing(program: Command): void {
+  verb(program, 'ping', 'Measure the round trip to a peer through its tunnel')
+    .argument('<peer>', 'a name, address or id')
+    .option('-c, --count <n>', 'how many, then end (default: until Ctrl-C)', parseCount)
+    .addOption(new Option('-i, --interval <seconds>', 'between two').argParser(parseInterval).default(1000, '1'))
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line for each answer, then a summary'))
+    .addHelpText('after', examples('weft ping laptop', 'weft ping -c 3 -i 0.2 100.64.1.2'))
+    .action(async (peer, options) => (await import('./verbs/ping.ts')).ping(peer, options))
+}
+
+function addLink(program: Command): void {
+  const link = verb(program, 'link', 'Create, list and revoke join links').addHelpText(
+    'after',
+    examples('weft link create --help'),
+  )
+  verb(link, 'create', 'Create a join link, for one device and 24 hours unless told otherwise')
+    .option('--reusable', 'for any number of devices')
+    .addOption(
+      new Option('--expires <time>', 'how long it can be used: 90m, 24h, 7d')
+        .argParser(parseExpiry)
+        .default(HOURS_24, '24h'),
+    )
+    .addOption(
+      new Option('--tag <tag>', 'a tag for the devices that join with it; can be repeated')
+        .argParser(collectTag)
+        .default([], 'none'),
+    )
+    .addOption(coordinatorState())
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: id, link, expires, reusable'))
+    .addHelpText(
+      'after',
+      examples('sudo weft link create', 'sudo weft link create --reusable --expires 7d --tag server'),
+    )
+    .action(async (options) => (await import('./verbs/link-create.ts')).linkCreate(options))
+  verb(link, 'list', 'List the join links')
+    .addOption(coordinatorState())
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: links'))
+    .addHelpText('after', examples('sudo weft link list'))
+    .action(async (options) => (await import('./verbs/link-list.ts')).linkList(options))
+  verb(link, 'revoke', 'Make a join link useless; devices that joined with it stay')
+    .argument('<id>', 'as link list shows it')
+    .addOption(coordinatorState())
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: id'))
+    .addHelpText('after', examples('sudo weft link revoke 3f2a9c1b'))
+    .action(async (id, options) => (await import('./verbs/link-revoke.ts')).linkRevoke(id, options))
+}
+
+/** Other settings, like `exitOverride`, are the parent's. */
+function verb(parent: Command, name: string, description: string): Command {
+  const whole = parent.parent === null ? `weft ${name}` : `weft ${parent.name()} ${name}`
+  return parent
+    .command(name)
+    .description(description)
+    .helpOption('-h, --help', 'show help')
+    .configureOutput(complaints(whole))
+}
+
+function complaints(command: string): OutputConfiguration {
+  return { outputError: (text, write) => write(usageLine(text, command)) }
+}
+
+const state = (what = 'state directory (default: /var/lib/weft as root, else $XDG_STATE_HOME/weft)'): Option =>
+  new Option('--state <dir>', what)
+const coordinatorState = (): Option =>
+  new Option('--state <dir>', 'ask the running weft serve of this state directory instead of the agent')
+const socket = (what: string): Option =>
+  new Option('--socket <path>', `${what} (default: $WEFT_SOCKET, /run/weft/agent.sock)`)
+const tun = (): Option =>
+  new Option('--tun <name>', 'name of the network interface (default: weft0)').argParser(parseInterfaceName)
+const port = (): Option =>
+  new Option('--port <n>', 'UDP port of the node (default: 7481, another where that is taken)').argParser(parsePort)
+const json = (what: string): Option => new Option('--json', `as JSON, ${what}`)
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`
+}

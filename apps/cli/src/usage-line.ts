@@ -1,0 +1,10 @@
+/** One line of commander's complaint about that command: `error: unknown command 'x'\n(Did you mean y?)` and the like. */
+export function usageLine(text: string, command: string): string {
+  const [what = '', suggestion] = text
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n', 2)
+  const guess = /\(Did you mean (?:one of )?(.+)\?\)/.exec(suggestion ?? '')?.[1]
+  const advice = guess === undefined ? `see ${command} --help` : `did you mean ${guess}?`
+  return `weft: ${what.replace(/\.$/, '')}; ${advice}\n`
+}

@@ -1,0 +1,29 @@
+import { lineLogger } from '../line-logger.ts'
+import { socketToListenAt, stateDirectory } from '../places.ts'
+import { stopSignal } from '../stop-signal.ts'
+
+interface AgentVerbOptions {
+  readonly state?: string
+  readonly socket?: string
+  readonly tun?: string
+  readonly port?: number
+  readonly endsOnDown?: boolean
+}
+
+/** Runs until it is told to stop, or has ended by itself. */
+export async function agent(options: AgentVerbOptions): Promise<void> {
+  const stopped = stopSignal()
+  const { runAgent } = await import('@weft/agent')
+  const running = await runAgent({
+    stateDirectory: stateDirectory(options.state),
+    socket: socketToListenAt(options.socket),
+    tun: options.tun ?? DEFAULT_TUN,
+    ...(options.port === undefined ? {} : { port: options.port }),
+    ...(options.endsOnDown ? { endsOnDown: true } : {}),
+    logger: lineLogger('agent'),
+  })
+  await Promise.race([stopped, running.done])
+  await running.close()
+}
+
+const DEFAULT_TUN = 'weft0'

@@ -1,0 +1,12 @@
+import { type AgentOptions, askCoordinator } from '../ask.ts'
+import { oneLine } from '../failure.ts'
+import { print, printJson } from '../terminal.ts'
+
+export async function linkRevoke(
+  id: string,
+  options: AgentOptions & { readonly state?: string; readonly json?: boolean },
+): Promise<void> {
+  await askCoordinator(options, 'link-revoke', { id })
+  if (options.json) printJson({ id })
+  else print(`${oneLine(id)} lets nobody in any more; devices that joined with it stay`)
+}

@@ -1,0 +1,74 @@
+import { describePath, type PingLine } from '../agent-answers.ts'
+import { type AgentOptions, askAgent } from '../ask.ts'
+import { CliError, oneLine } from '../failure.ts'
+import { formatRoundTrip } from '../format.ts'
+import { stopSignal } from '../stop-signal.ts'
+import { print, printJson } from '../terminal.ts'
+
+interface PingOptions extends AgentOptions {
+  readonly count?: number
+  /** In ms. */
+  readonly interval: number
+  readonly json?: boolean
+}
+
+/** @throws {CliError} `no-answer` where none came at all. */
+export async function ping(peer: string, options: PingOptions): Promise<void> {
+  const stop = new AbortController()
+  void stopSignal().then(() => stop.abort())
+  const times: (number | undefined)[] = []
+  const onLine = (line: unknown): void => {
+    const answer = line as PingLine
+    times.push(answer.rttMs)
+    if (options.json) printJson(answer)
+    else print(pingLine(peer, answer))
+  }
+  const params = { peer, count: options.count ?? 0, intervalMs: options.interval }
+  try {
+    await askAgent(options, 'ping', params, { signal: stop.signal, onLine })
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  }
+  if (options.json) printJson(summarise(times))
+  else print(summaryLine(peer, summarise(times)))
+  if (!times.some((time) => time !== undefined) && !stop.signal.aborted)
+    throw new CliError('no-answer', `${oneLine(peer)} did not answer; is it up? weft status shows its path`)
+  if (stop.signal.aborted && !times.some((time) => time !== undefined)) process.exitCode = 1
+}
+
+export interface PingSummary {
+  readonly sent: number
+  readonly received: number
+  readonly minMs?: number
+  readonly averageMs?: number
+  readonly maxMs?: number
+}
+
+export function summarise(times: readonly (number | undefined)[]): PingSummary {
+  const answered = times.filter((time) => time !== undefined)
+  const counts = { sent: times.length, received: answered.length }
+  if (answered.length === 0) return counts
+  const sum = answered.reduce((total, time) => total + time, 0)
+  return {
+    ...counts,
+    minMs: answered.reduce((least, time) => Math.min(least, time)),
+    averageMs: sum / answered.length,
+    maxMs: answered.reduce((most, time) => Math.max(most, time)),
+  }
+}
+
+export function pingLine(peer: string, answer: PingLine): string {
+  if (answer.rttMs === undefined) return `${oneLine(peer)} (${answer.address}): ${answer.sequence}: no answer`
+  const path = oneLine(describePath(answer.path))
+  return `${oneLine(peer)} (${answer.address}): ${answer.sequence}: ${formatRoundTrip(answer.rttMs)}, ${path}`
+}
+
+export function summaryLine(peer: string, summary: PingSummary): string {
+  const { sent, received, minMs, averageMs, maxMs } = summary
+  const loss = sent === 0 ? 0 : Math.round(((sent - received) / sent) * 100)
+  const spread =
+    averageMs === undefined
+      ? ''
+      : `; ${[minMs, averageMs, maxMs].map(formatRoundTrip).join(' / ')} (least, average, most)`
+  return `${oneLine(peer)}: ${received} of ${sent} answered, ${loss} % lost${spread}`
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CliError, failureLine } from '../src/failure.ts'
+import { lineLogger } from '../src/line-logger.ts'
+import { usageLine } from '../src/usage-line.ts'
+
+test('an error that a user can mend is its own message', () => {
+  assert.equal(failureLine(new CliError('x', 'what: why; what to do')), 'weft: what: why; what to do')
+})
+
+test('any other error is said to be unexpected', () => {
+  assert.match(failureLine(new TypeError('x is undefined')), /^weft: something unexpected happened: x is undefined;/)
+  assert.match(failureLine(Object.assign(new Error('open failed'), { code: 'EIO' })), /unexpected/)
+  assert.equal(failureLine('text'), 'weft: something unexpected happened: text')
+})
+
+test('a message of others stays on one line, without control characters', () => {
+  assert.equal(failureLine(new CliError('x', 'a\nb\u001b[31mc\u2028d')), 'weft: a b [31mc d')
+})
+
+test('a complaint about usage is one line with a suggestion or the way to help', () => {
+  const suggestion = "error: unknown command 'stauts'\n(Did you mean status?)\n"
+  assert.equal(usageLine(suggestion, 'weft'), "weft: unknown command 'stauts'; did you mean status?\n")
+  assert.equal(
+    usageLine("error: missing required argument 'peer'\n", 'weft ping'),
+    "weft: missing required argument 'peer'; see weft ping --help\n",
+  )
+})
+
+test('a log line has time, level, part, event and fields, and no line break of theirs', () => {
+  const lines: string[] = []
+  const logger = lineLogger('agent', (line) => lines.push(line))
+  logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481 })
+  logger.debug('not shown')
+  assert.equal(lines.length, 1)
+  assert.match(lines[0] ?? '', /^\d{4}-\d\d-\d\dT[\d:.]+Z info agent: peer added name=nas note="a b" port=7481$/)
+})

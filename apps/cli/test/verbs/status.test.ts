@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import type { AgentStatus, PeerStatus } from '../../src/agent-answers.ts'
+import { statusLines } from '../../src/verbs/status.ts'
+
+const NOW = Date.parse('2030-01-01T00:01:00Z')
+
+test('status shows this device, the coordinator and a row for each peer', () => {
+  assert.deepEqual(
+    lines(status([laptop, nas])),
+    [
+      'desktop  100.64.1.1  fd00::1',
+      'coordinator  http://192.0.2.1:7480  connected',
+      '',
+      'PEER    ADDRESS     PATH                   RTT       RX       TX  HANDSHAKE',
+      'laptop  100.64.1.2  direct 192.0.2.7:7481  0.81 ms  1.5 KiB  23 MiB  20 s ago',
+      'nas     100.64.1.3  offline                -      0 B      0 B  never',
+    ].map(squeezed),
+  )
+})
+
+test('without peers it says how to let one in', () => {
+  assert.match(lines(status([])).at(-1) ?? '', /weft link create/)
+})
+
+test('a device without a mesh says how to join one', () => {
+  const nothing: AgentStatus = { state: 'not-joined', self: null, coordinator: null, peers: [] }
+  assert.match(lines(nothing).join(), /sudo weft up LINK/)
+})
+
+test('a device that is down says so', () => {
+  assert.match(lines({ ...status([]), state: 'down' })[0] ?? '', /\(down; sudo weft up/)
+})
+
+test('a name of others cannot move the cursor', () => {
+  const text = lines(status([{ ...laptop, name: 'lap\u001b[2Jtop' }])).join('')
+  assert.match(text, /lap \[2Jtop/)
+})
+
+const laptop: PeerStatus = {
+  id: 'a',
+  name: 'laptop',
+  owner: 'me',
+  addresses: ['100.64.1.2', 'fd00::2'],
+  online: true,
+  path: { kind: 'direct', endpoint: '192.0.2.7:7481', rttMs: 0.81 },
+  rxBytes: 1536,
+  txBytes: 23 * 2 ** 20,
+  lastHandshake: '2030-01-01T00:00:40.000Z',
+}
+
+const nas: PeerStatus = {
+  ...laptop,
+  name: 'nas',
+  addresses: ['100.64.1.3'],
+  online: false,
+  path: { kind: 'none' },
+  rxBytes: 0,
+  txBytes: 0,
+  lastHandshake: null,
+}
+
+function status(peers: readonly PeerStatus[]): AgentStatus {
+  return {
+    state: 'up',
+    self: { id: 'i', name: 'desktop', mesh: 'm', addresses: ['100.64.1.1', 'fd00::1'] },
+    coordinator: { url: 'http://192.0.2.1:7480', state: 'connected' },
+    peers,
+  }
+}
+
+const lines = (answer: AgentStatus): readonly string[] =>
+  statusLines(answer, NOW).map((line) => squeezed(stripVTControlCharacters(line)))
+
+/** How many spaces lie between two columns is the table's test. */
+const squeezed = (line: string): string => line.replaceAll(/ {2,}/g, '  ')
