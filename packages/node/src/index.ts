@@ -1,0 +1,14 @@
+/** Everything a node does, without I/O: memberships, peers that proved themselves, handshakes, paths and permissions. */
+export { MAX_ENDPOINTS } from './endpoints.ts'
+export { type KnownPeer, MAX_KNOWN_PEERS } from './known-peers.ts'
+export { Node } from './node.ts'
+export {
+  type CoordinatorState,
+  INTERFACE_MTU,
+  type InterfaceSettings,
+  type NodeInput,
+  type NodeOutput,
+  type PingOutcome,
+} from './node-interface.ts'
+export type { NodeStatus, PathStatus, PeerStatus, RefusedPeerStatus } from './node-status.ts'
+export type { StoredMembership } from './stored-membership.ts'

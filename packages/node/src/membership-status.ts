@@ -1,0 +1,69 @@
+import type { Endpoint, Instant, Now } from '@weft/base'
+import type { Netmap } from '@weft/coordinator-protocol'
+import type { PeerMeter, PeerMeters } from '@weft/datapath'
+import { grantsTo } from './filter-rules.ts'
+import type { Membership } from './membership.ts'
+import { isoOf, type NodeStatus, type PathStatus, type PeerStatus, pathOf } from './node-status.ts'
+import type { Peer } from './peer.ts'
+
+/** Milliseconds of data without an answer after which a path counts as gone: keepalive and rekey timeout together. */
+const UNANSWERED_LIMIT = 15_000
+
+export interface UnderlayStatus {
+  readonly port: number | undefined
+  readonly endpoints: readonly Endpoint[]
+}
+
+export function membershipStatus(
+  membership: Membership,
+  meters: PeerMeters,
+  underlay: UnderlayStatus,
+  now: Now,
+): NodeStatus {
+  const { netmap, coordinator } = membership
+  return {
+    self: {
+      id: membership.id,
+      name: netmap?.self.name ?? '',
+      owner: netmap?.self.owner ?? '',
+      addresses: membership.addresses,
+      mesh: membership.mesh,
+      port: underlay.port ?? null,
+      endpoints: underlay.endpoints,
+    },
+    coordinator: {
+      url: coordinator?.url ?? null,
+      state: coordinator?.state ?? 'none',
+      since: isoOf(coordinator?.since),
+      ...(coordinator?.reason === undefined ? {} : { reason: coordinator.reason }),
+    },
+    relay: { home: null, state: 'none' },
+    peers: [...membership.peers.peers()]
+      .map((peer) => peerStatus(peer, netmap, meters.meter(peer.index), now.instant))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    refused: [...membership.peers.refused()].map(({ claim, reason }) => ({ id: claim.id, name: claim.name, reason })),
+  }
+}
+
+function peerStatus(peer: Peer, netmap: Netmap | undefined, meter: PeerMeter, now: Instant): PeerStatus {
+  const grants = grantsTo(peer.identity.account, netmap?.grants ?? [])
+  return {
+    id: peer.identity.id,
+    name: peer.claim.name,
+    owner: peer.claim.owner,
+    addresses: peer.addresses,
+    online: peer.claim.online,
+    path: pathStatus(peer, meter, now),
+    rxBytes: meter.receivedBytes,
+    txBytes: meter.sentBytes,
+    lastHandshake: isoOf(peer.lastHandshake?.wall),
+    permissions: { incoming: grants.map(({ account: _account, ...grant }) => grant) },
+  }
+}
+
+function pathStatus(peer: Peer, meter: PeerMeter, now: Instant): PathStatus {
+  const isUnanswered = meter.unansweredSince !== undefined && now - meter.unansweredSince > UNANSWERED_LIMIT
+  if (isUnanswered) return { kind: 'none' }
+  if (peer.path !== undefined && peer.hasSession(now)) return pathOf(peer.path, peer.rttMs)
+  return peer.path === undefined && peer.claim.endpoints.length === 0 ? { kind: 'none' } : { kind: 'idle' }
+}

@@ -1,0 +1,429 @@
+import {
+  assertNever,
+  type Endpoint,
+  earliest,
+  type Instant,
+  type IpAddress,
+  invariant,
+  type LogFields,
+  later,
+  milliseconds,
+  type Now,
+  type Prefix,
+  parseIp,
+  seconds,
+} from '@weft/base'
+import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
+import type { DatapathCommand, DatapathReport, DirectPath, Path, PeerMeters } from '@weft/datapath'
+import type { FilterRule } from '@weft/filter'
+import { decodeChain, meshPrefix, nodeAddress6, readCertificate } from '@weft/identity'
+import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
+import { type EngineInput, type EngineOutput, WireGuardEngine } from '@weft/wireguard'
+import { filterRules } from './filter-rules.ts'
+import { KnownPeers } from './known-peers.ts'
+import { membershipStatus } from './membership-status.ts'
+import { netmapObjection } from './netmap-objection.ts'
+import { type CoordinatorState, type Emit, isPast, UNPROVEN_PATH_MTU } from './node-interface.ts'
+import type { NodeStatus } from './node-status.ts'
+import { isSamePath, type Peer } from './peer.ts'
+import type { PeerIndices } from './peer-indices.ts'
+import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
+import { verifyPeer } from './peer-verification.ts'
+import type { StoredMembership } from './stored-membership.ts'
+
+/** How often chains are looked at for their end. */
+const RECHECK_EVERY = seconds(60)
+/** A netmap of 1,000 peers has 3 MB: changes are gathered for so long before they are written. */
+const SAVE_EVERY = seconds(5)
+/** Heard of within it, a path is in use, and only a proof moves it. WireGuard paper §6.5, Keepalive and Rekey-Timeout. */
+const PATH_ALIVE_FOR = milliseconds(15_000)
+
+/** What the node lends to each of its memberships. */
+export interface MembershipHost {
+  readonly crypto: CryptoProvider
+  readonly random: ConstructorParameters<typeof WireGuardEngine<Path>>[0]['random']
+  readonly meters: PeerMeters
+  readonly indices: PeerIndices
+  readonly emit: Emit
+  takeReceiverIndex(): number
+  pathsTo(endpoints: readonly Endpoint[]): readonly DirectPath[]
+  /** Filter rules or interface settings are not what they were. */
+  onChanged(): void
+}
+
+export type PeerReport = Extract<
+  DatapathReport,
+  { kind: 'session-wanted' | 'rekey-due' | 'session-confirmed' | 'activity' }
+>
+
+/**
+ * The node's part in one mesh: own keys, netmap, verified peers, and the WireGuard engine that talks to them. It knows
+ * nothing of other memberships; what they share (sockets, indices, the filter) is its host's.
+ */
+export class Membership {
+  readonly mesh: MeshId
+  readonly id: NodeId
+  readonly nodeKey: PublicKey<'node'>
+  readonly address6: IpAddress
+  readonly prefix6: Prefix
+  readonly peers: PeerTable
+  coordinator: CoordinatorState | undefined
+  /** As last told to the coordinator on this connection. */
+  published: string | undefined
+  readonly #host: MembershipHost
+  readonly #rootKey: PublicKey<'root'>
+  readonly #known: KnownPeers
+  readonly #engine: WireGuardEngine<Path>
+  #netmap: Netmap | undefined
+  #now: Now
+  /** Of the handshake message in hand. */
+  #heardOn: Path | undefined
+  #recheckAt: Instant
+  #saveAt: Instant | undefined
+  #savedAt: Instant | undefined
+
+  /** @throws IdentityError where the stored chain is none; an invariant's where it is of another mesh. */
+  constructor(stored: StoredMembership, host: MembershipHost, now: Now) {
+    const { crypto } = host
+    const identityKey = stored.keys.identity.publicKey(crypto)
+    this.mesh = stored.mesh
+    this.id = nodeIdOf(identityKey, crypto)
+    this.nodeKey = stored.keys.node.publicKey(crypto)
+    this.#rootKey = rootKeyOf(stored, crypto)
+    this.address6 = nodeAddress6(this.#rootKey, identityKey, crypto)
+    this.prefix6 = meshPrefix(this.#rootKey, crypto)
+    this.peers = new PeerTable(this.#hooks())
+    this.#host = host
+    this.#known = new KnownPeers(stored.known, crypto)
+    this.#engine = new WireGuardEngine<Path>({
+      crypto,
+      random: host.random,
+      privateKey: stored.keys.node,
+      takeIndex: () => host.takeReceiverIndex(),
+      meters: host.meters,
+    })
+    this.#now = now
+    this.#recheckAt = later(now.instant, RECHECK_EVERY)
+    if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
+  }
+
+  get netmap(): Netmap | undefined {
+    return this.#netmap
+  }
+
+  /** Own addresses; none before the first netmap. */
+  get addresses(): readonly IpAddress[] {
+    return this.#netmap === undefined ? [] : [this.#netmap.self.address4, this.address6]
+  }
+
+  /** What is routed to this mesh. */
+  get prefixes(): readonly Prefix[] {
+    return this.#netmap === undefined ? [this.prefix6] : [this.#netmap.mesh.range, this.prefix6]
+  }
+
+  filterRules(): FilterRule[] {
+    return filterRules(this.#netmap?.grants ?? [], this.peers.peers(), this.addresses)
+  }
+
+  onNetmap(netmap: Netmap, change: NetmapChange | undefined, now: Now): void {
+    this.#now = now
+    if (!this.#apply(netmap, change)) return
+    this.#saveAt ??= this.#savedAt === undefined ? now.instant : later(this.#savedAt, SAVE_EVERY)
+    if (isPast(this.#saveAt, now.instant)) this.save(now)
+  }
+
+  onHandshake(message: Uint8Array, path: Path, now: Now): void {
+    this.#heardOn = path
+    this.#tell({ kind: 'handshake', message, source: path }, now)
+    this.#heardOn = undefined
+  }
+
+  onReport(report: PeerReport, now: Now): void {
+    const peer = this.peers.at(report.peer)
+    if (peer === undefined) return
+    switch (report.kind) {
+      case 'session-wanted':
+        this.#tell({ kind: 'session-wanted', peer: report.peer }, now)
+        return
+      case 'rekey-due':
+        this.#tell({ kind: 'rekey-due', peer: report.peer, localIndex: report.localIndex }, now)
+        return
+      case 'session-confirmed':
+        // A late report may be of another peer that had the same number.
+        if (report.localIndex !== peer.offeredIndex) return
+        this.#setPath(peer, report.path)
+        this.#tell({ kind: 'session-confirmed', peer: report.peer, localIndex: report.localIndex }, now)
+        return
+      case 'activity': {
+        const meter = this.#host.meters.meter(report.peer)
+        const since = report.activity === 'sent' ? meter.unansweredSince : meter.owedSince
+        this.#tell({ kind: 'activity', peer: report.peer, activity: report.activity, since }, now)
+        return
+      }
+      default:
+        assertNever(report)
+    }
+  }
+
+  /** The machine's addresses changed: what was reached from an old one is reached anew from another. */
+  onLocalAddresses(addresses: ReadonlySet<IpAddress>, now: Now): void {
+    for (const peer of this.peers.peers()) {
+      const { path } = peer
+      if (path?.kind === 'direct' && path.local !== undefined && !addresses.has(path.local)) {
+        const { local: _gone, ...rest } = path
+        this.#setPath(peer, rest)
+      }
+      if (peer.hasSession(now.instant)) this.#tell({ kind: 'session-wanted', peer: peer.index }, now)
+    }
+  }
+
+  wake(now: Now): void {
+    this.#now = now
+    this.#engine.wake(now)
+    this.#drain()
+    if (isPast(this.#saveAt, now.instant)) this.save(now)
+    if (!isPast(this.#recheckAt, now.instant)) return
+    this.#recheckAt = later(now.instant, RECHECK_EVERY)
+    const self = this.#self()
+    if (self !== undefined) this.peers.recheck(now.wall, self)
+  }
+
+  nextTimeout(): Instant | undefined {
+    return earliest(this.#engine.nextTimeout(), this.#recheckAt, this.#saveAt)
+  }
+
+  /** The peer by name, name with the domain, address or id; `refused` where it is kept aside. */
+  find(
+    text: string,
+  ): { readonly peer: Peer; readonly address: IpAddress } | { readonly refused: RefusedPeer } | undefined {
+    const address = parseIp(text)
+    const name = this.#withoutDomain(text.toLowerCase())
+    const peer =
+      address === undefined
+        ? (this.peers.byId(text) ?? [...this.peers.peers()].find(({ claim }) => claim.name === name))
+        : this.peers.byAddress(address)
+    if (peer !== undefined) return { peer, address: address ?? peer.claim.address4 }
+    const refused = [...this.peers.refused()].find(
+      ({ claim }) => claim.id === text || claim.name === name || claim.address4 === address,
+    )
+    return refused === undefined ? undefined : { refused }
+  }
+
+  /** Whether the text means this node itself. */
+  isSelf(text: string): boolean {
+    const address = parseIp(text)
+    if (address !== undefined) return this.addresses.includes(address)
+    return text === this.id || this.#withoutDomain(text.toLowerCase()) === this.#netmap?.self.name
+  }
+
+  status(
+    underlay: { readonly port: number | undefined; readonly endpoints: readonly Endpoint[] },
+    now: Now,
+  ): NodeStatus {
+    return membershipStatus(this, this.#host.meters, underlay, now)
+  }
+
+  /** Writes what waits to be written. */
+  save(now: Now): void {
+    if (this.#saveAt === undefined || this.#netmap === undefined) return
+    this.#saveAt = undefined
+    this.#savedAt = now.instant
+    this.#host.emit({ kind: 'save-netmap', mesh: this.mesh, netmap: this.#netmap, known: this.#known.all() })
+  }
+
+  /** All peers leave the fast path. */
+  close(now: Now): void {
+    this.#now = now
+    this.save(now)
+    this.peers.clear()
+  }
+
+  #apply(netmap: Netmap, change: NetmapChange | undefined): boolean {
+    const objection = netmapObjection(netmap, { mesh: this.mesh, rootKey: this.#rootKey, id: this.id })
+    if (objection !== undefined) {
+      this.#log('error', 'netmap refused', { reason: objection })
+      return false
+    }
+    this.#netmap = netmap
+    const self = this.#selfIn(netmap)
+    if (change === undefined) this.peers.applyWhole(netmap.peers, self)
+    else this.peers.apply(change.upsert, change.remove, self)
+    this.#host.onChanged()
+    return true
+  }
+
+  #withoutDomain(name: string): string {
+    const domain = `.${this.#netmap?.mesh.domain ?? ''}`
+    return name.endsWith(domain) ? name.slice(0, -domain.length) : name
+  }
+
+  #self(): TableSelf | undefined {
+    return this.#netmap === undefined ? undefined : this.#selfIn(this.#netmap)
+  }
+
+  #selfIn(netmap: Netmap): TableSelf {
+    return {
+      id: this.id,
+      nodeKey: this.nodeKey,
+      addresses: [netmap.self.address4, this.address6],
+      range: netmap.mesh.range,
+    }
+  }
+
+  #hooks(): ConstructorParameters<typeof PeerTable>[0] {
+    return {
+      verify: (claim) =>
+        verifyPeer(claim, {
+          mesh: this.mesh,
+          rootKey: this.#rootKey,
+          known: this.#known,
+          at: this.#now.wall,
+          crypto: this.#host.crypto,
+        }),
+      takeIndex: () => this.#host.indices.take(),
+      added: (peer) => this.#onAdded(peer),
+      removed: (peer) => this.#onRemoved(peer),
+      readdressed: (peer) => this.#onReaddressed(peer),
+      endpointsChanged: (peer) => this.#onEndpointsChanged(peer),
+      named: (peer) => this.#onNamed(peer),
+      refused: ({ claim, reason }) => this.#log('warn', 'peer refused', { peer: claim.id, name: claim.name, reason }),
+    }
+  }
+
+  #onAdded(peer: Peer): void {
+    const { index } = peer
+    this.#command({ kind: 'add-peer', peer: index })
+    this.#command({ kind: 'set-allowed-ips', peer: index, prefixes: peer.prefixes })
+    this.#tell({ kind: 'add-peer', peer: index, publicKey: peer.identity.nodeKey }, this.#now)
+    this.#host.onChanged()
+    this.#log('info', 'peer added', { peer: peer.identity.id, name: peer.claim.name })
+  }
+
+  #onRemoved(peer: Peer): void {
+    this.#tell({ kind: 'remove-peer', peer: peer.index }, this.#now)
+    this.#command({ kind: 'remove-peer', peer: peer.index })
+    this.#host.indices.give(peer.index)
+    this.#host.onChanged()
+    this.#log('info', 'peer removed', { peer: peer.identity.id, name: peer.claim.name })
+  }
+
+  #onReaddressed(peer: Peer): void {
+    this.#command({ kind: 'set-allowed-ips', peer: peer.index, prefixes: peer.prefixes })
+    this.#host.onChanged()
+  }
+
+  /** The path in use stays until another is proven, but one that the peer names no more is not waited for. */
+  #onEndpointsChanged(peer: Peer): void {
+    const { path } = peer
+    const isStillNamed = path?.kind === 'direct' && peer.claim.endpoints.includes(path.remote)
+    if (isStillNamed || !peer.hasSession(this.#now.instant)) return
+    this.#tell({ kind: 'session-wanted', peer: peer.index }, this.#now)
+  }
+
+  #onNamed(peer: Peer): void {
+    const { id } = peer.identity
+    const before = this.#known.rename(id, peer.claim.name)
+    if (before !== undefined)
+      this.#log('warn', 'name now means another device', { name: peer.claim.name, peer: id, before })
+  }
+
+  #setPath(peer: Peer, path: Path): void {
+    if (isSamePath(peer.path, path)) return
+    peer.path = path
+    this.#command({ kind: 'set-path', peer: peer.index, path: { route: path, mtu: UNPROVEN_PATH_MTU } })
+    this.#log('debug', 'path set', {
+      peer: peer.identity.id,
+      ...(path.kind === 'direct' ? { endpoint: path.remote } : {}),
+    })
+  }
+
+  #tell(input: EngineInput<Path>, now: Now): void {
+    this.#now = now
+    this.#engine.handle(input, now)
+    this.#drain()
+  }
+
+  #drain(): void {
+    for (let output = this.#engine.poll(); output !== undefined; output = this.#engine.poll()) this.#act(output)
+  }
+
+  #act(output: EngineOutput<Path>): void {
+    if (output.kind === 'dropped') {
+      this.#log('debug', 'handshake dropped', { reason: output.reason })
+      return
+    }
+    const peer = this.peers.at(output.peer)
+    if (peer !== undefined) this.#actFor(peer, output)
+  }
+
+  #actFor(peer: Peer, output: Exclude<EngineOutput<Path>, { kind: 'dropped' }>): void {
+    switch (output.kind) {
+      case 'send-initiation':
+        for (const path of peer.initiationPaths(this.#host.pathsTo(peer.claim.endpoints), this.#now.instant))
+          this.#command({ kind: 'send-datagram', path, datagram: output.message })
+        return
+      case 'send-response':
+        if (output.to.kind === 'direct')
+          this.#command({ kind: 'send-datagram', path: output.to, datagram: output.message })
+        return
+      case 'install-session':
+        this.#onSession(peer, output)
+        return
+      case 'forget-sessions':
+        peer.onSessionsForgotten()
+        this.#command(output)
+        return
+      case 'send-keepalive':
+      case 'drop-staged':
+      case 'watch-activity':
+        this.#command(output)
+        return
+      case 'handshake-complete':
+        this.#onHandshakeComplete(peer)
+        return
+      case 'given-up':
+        this.#log('info', 'peer does not answer', { peer: peer.identity.id, name: peer.claim.name })
+        return
+      default:
+        assertNever(output)
+    }
+  }
+
+  /** An initiator's path is proven by the response. A responder's is by the first data, and until then taken on trust only where there is no other. */
+  #onSession(peer: Peer, { session, proven }: Extract<EngineOutput<Path>, { kind: 'install-session' }>): void {
+    if (session.role === 'initiator') {
+      if (proven !== undefined) this.#setPath(peer, proven)
+    } else if (this.#heardOn !== undefined && !this.#isAlive(peer)) this.#setPath(peer, this.#heardOn)
+    peer.onSession(session, this.#now.instant)
+    this.#command({ kind: 'install-session', peer: peer.index, session })
+  }
+
+  #onHandshakeComplete(peer: Peer): void {
+    const isNew = !peer.hasSession(this.#now.instant)
+    peer.onHandshakeComplete(this.#now)
+    this.#log(isNew ? 'info' : 'debug', 'session made', { peer: peer.identity.id, name: peer.claim.name })
+  }
+
+  #isAlive(peer: Peer): boolean {
+    const { lastReceived } = this.#host.meters.meter(peer.index)
+    return peer.path !== undefined && lastReceived !== undefined && this.#now.instant - lastReceived < PATH_ALIVE_FOR
+  }
+
+  #command(command: DatapathCommand): void {
+    this.#host.emit({ kind: 'datapath', command })
+  }
+
+  #log(level: 'debug' | 'info' | 'warn' | 'error', event: string, fields: LogFields): void {
+    this.#host.emit({ kind: 'log', level, event, fields: { mesh: this.mesh, ...fields } })
+  }
+}
+
+function rootKeyOf(stored: StoredMembership, crypto: CryptoProvider): PublicKey<'root'> {
+  const [account] = decodeChain(stored.chain)
+  invariant(account !== undefined, 'a chain has an account certificate')
+  const certificate = readCertificate(account, crypto)
+  invariant(certificate.kind === 'account', 'a chain begins with an account certificate')
+  const rootKey = certificate.issuer
+  invariant(meshIdOf(rootKey, crypto) === stored.mesh, 'the own chain begins at the mesh root')
+  return rootKey
+}

@@ -1,0 +1,89 @@
+import type { Duration, Endpoint, Instant, IpAddress, LogFields, Prefix, WallTime } from '@weft/base'
+import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
+import type { DatapathCommand, DatapathReport, Path } from '@weft/datapath'
+import type { MeshId, NodeId } from '@weft/keys'
+import type { KnownPeer } from './known-peers.ts'
+import type { StoredMembership } from './stored-membership.ts'
+
+/** How the node stands with a mesh's coordinator; `url` is for people. */
+export interface CoordinatorState {
+  readonly state: 'connecting' | 'connected' | 'away'
+  readonly url: string
+  readonly since: WallTime
+  readonly reason?: string
+}
+
+/** What happened. */
+export type NodeInput =
+  /** First of all: the UDP port to try first. */
+  | { readonly kind: 'start'; readonly port: number }
+  | { readonly kind: 'membership-added'; readonly membership: StoredMembership }
+  | { readonly kind: 'membership-removed'; readonly mesh: MeshId }
+  /** The whole netmap as it is now, and where it came of a change, that change: then only what it names is looked at. */
+  | { readonly kind: 'netmap'; readonly mesh: MeshId; readonly netmap: Netmap; readonly change?: NetmapChange }
+  | { readonly kind: 'coordinator-state'; readonly mesh: MeshId; readonly coordinator: CoordinatorState }
+  /** All addresses of the machine, those of weft's own interface included or not. */
+  | { readonly kind: 'local-addresses'; readonly addresses: readonly IpAddress[] }
+  | { readonly kind: 'report'; readonly report: DatapathReport }
+  /** Answered by one `ping-answer` with the same token. `peer`: a name, with or without the domain, an address or an id. */
+  | { readonly kind: 'ping'; readonly token: number; readonly peer: string; readonly timeout: Duration }
+  /** Saves what waits to be saved, and closes the sockets. */
+  | { readonly kind: 'stop' }
+
+export interface InterfaceSettings {
+  /** Each with its length: `100.64.3.1/32`. */
+  readonly addresses: readonly Prefix[]
+  readonly routes: readonly Prefix[]
+  /** Bytes. */
+  readonly mtu: number
+}
+
+export type PingOutcome =
+  | {
+      readonly kind: 'reply'
+      readonly peer: NodeId
+      readonly address: IpAddress
+      readonly rttMs: number
+      readonly path?: Path
+    }
+  | { readonly kind: 'timeout'; readonly peer: NodeId; readonly address: IpAddress }
+  | { readonly kind: 'unknown-peer' }
+  /** The coordinator named the peer, but it did not prove itself. */
+  | { readonly kind: 'refused-peer'; readonly reason: string }
+  | { readonly kind: 'self' }
+  | { readonly kind: 'busy' }
+
+/** What to do. */
+export type NodeOutput =
+  | { readonly kind: 'datapath'; readonly command: DatapathCommand }
+  /** Replaces what the interface had; told once the underlay sockets are open. */
+  | { readonly kind: 'configure-interface'; readonly settings: InterfaceSettings }
+  /** Tell the mesh's coordinator where this node may be heard. */
+  | { readonly kind: 'publish'; readonly mesh: MeshId; readonly endpoints: readonly Endpoint[] }
+  | {
+      readonly kind: 'save-netmap'
+      readonly mesh: MeshId
+      readonly netmap: Netmap
+      readonly known: readonly KnownPeer[]
+    }
+  | { readonly kind: 'save-port'; readonly port: number }
+  | { readonly kind: 'ping-answer'; readonly token: number; readonly outcome: PingOutcome }
+  | {
+      readonly kind: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly event: string
+      readonly fields: LogFields
+    }
+  /** The node cannot go on: `code` is an errno's name, or `datapath-failed`. */
+  | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
+
+/** How `Node` lends itself to its parts. */
+export type Emit = (output: NodeOutput) => void
+
+export const INTERFACE_MTU = 1420
+/** Bytes that a path is known to carry: any IPv6 link does (RFC 8200 §5); more has to be proven on it first. */
+export const UNPROVEN_PATH_MTU = 1280
+/** Milliseconds after which a session that was not renewed is dead. WireGuard paper §6.1, Reject-After-Time. */
+export const SESSION_LIFE = 180_000
+
+export const isPast = (moment: Instant | undefined, now: Instant): boolean => moment !== undefined && moment <= now

@@ -1,0 +1,68 @@
+import type { Endpoint, IpAddress } from '@weft/base'
+import type { Grant } from '@weft/coordinator-protocol'
+import type { Path } from '@weft/datapath'
+import type { MeshId, NodeId } from '@weft/keys'
+
+/** How a peer is reached. */
+export type PathStatus =
+  | { readonly kind: 'direct'; readonly endpoint: Endpoint; readonly rttMs?: number }
+  | { readonly kind: 'relayed'; readonly relay: NodeId; readonly rttMs?: number }
+  /** No session is in use; the next packet makes one. */
+  | { readonly kind: 'idle'; readonly rttMs?: number }
+  /** No way to the peer is known, or none answers. */
+  | { readonly kind: 'none' }
+
+export interface PeerStatus {
+  readonly id: NodeId
+  readonly name: string
+  readonly owner: string
+  readonly addresses: readonly IpAddress[]
+  /** As the coordinator last said. */
+  readonly online: boolean
+  readonly path: PathStatus
+  readonly rxBytes: number
+  readonly txBytes: number
+  /** ISO 8601, or `null` before the first. */
+  readonly lastHandshake: string | null
+  /** What the peer may reach on this node. */
+  readonly permissions: { readonly incoming: readonly Omit<Grant, 'account'>[] }
+}
+
+export interface RefusedPeerStatus {
+  readonly id: NodeId
+  readonly name: string
+  readonly reason: string
+}
+
+/** One membership, as `weft status --json` shows it. */
+export interface NodeStatus {
+  readonly self: {
+    readonly id: NodeId
+    readonly name: string
+    readonly owner: string
+    readonly addresses: readonly IpAddress[]
+    readonly mesh: MeshId
+    readonly port: number | null
+    readonly endpoints: readonly Endpoint[]
+  }
+  readonly coordinator: {
+    readonly url: string | null
+    readonly state: 'connecting' | 'connected' | 'away' | 'none'
+    readonly since: string | null
+    readonly reason?: string
+  }
+  readonly relay: { readonly home: NodeId | null; readonly state: 'none' }
+  readonly peers: readonly PeerStatus[]
+  /** Peers that the coordinator named and that did not prove themselves. */
+  readonly refused: readonly RefusedPeerStatus[]
+}
+
+export const isoOf = (wall: number | undefined): string | null =>
+  wall === undefined ? null : new Date(wall).toISOString()
+
+export function pathOf(path: Path, rttMs: number | undefined): PathStatus {
+  const rtt = rttMs === undefined ? {} : { rttMs: Math.round(rttMs * 1000) / 1000 }
+  return path.kind === 'direct'
+    ? { kind: 'direct', endpoint: path.remote, ...rtt }
+    : { kind: 'relayed', relay: path.relay, ...rtt }
+}

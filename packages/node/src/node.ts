@@ -1,0 +1,294 @@
+import {
+  assertNever,
+  type Core,
+  type Endpoint,
+  earliest,
+  familyOf,
+  hostPrefix,
+  type Instant,
+  type IpAddress,
+  instant,
+  type Now,
+  type Prefix,
+  type Random,
+} from '@weft/base'
+import type { DatapathCommand, DatapathReport, PeerMeters } from '@weft/datapath'
+import type { CryptoProvider, MeshId } from '@weft/keys'
+import { directPaths, ownEndpoints } from './endpoints.ts'
+import { Membership, type MembershipHost } from './membership.ts'
+import { INTERFACE_MTU, type InterfaceSettings, type NodeInput, type NodeOutput } from './node-interface.ts'
+import type { NodeStatus } from './node-status.ts'
+import { PeerIndices } from './peer-indices.ts'
+import { Pings } from './pings.ts'
+import { ReceiverIndices } from './receiver-indices.ts'
+import type { StoredMembership } from './stored-membership.ts'
+import { UnderlaySockets } from './underlay-sockets.ts'
+
+type PingInput = Extract<NodeInput, { kind: 'ping' }>
+
+/**
+ * Everything a node does, without I/O: it is told by the fast path, the coordinators and the machine what happened, and
+ * answers what to do. It programs the fast path and sees no packet of an established session.
+ *
+ * A node has a membership for each mesh it belongs to. They share the underlay sockets, the numbers of peers and
+ * sessions, the filter and the interface; nothing else.
+ */
+export class Node implements Core<NodeInput, NodeOutput> {
+  readonly #host: MembershipHost
+  readonly #memberships = new Map<MeshId, Membership>()
+  readonly #sockets: UnderlaySockets
+  readonly #pings: Pings
+  readonly #receiverIndices: ReceiverIndices
+  readonly #outputs: NodeOutput[] = []
+  #localAddresses: readonly IpAddress[] = []
+  #now: Now | undefined
+  #isChanged = false
+  /** As last told, to tell only what differs. */
+  #toldRules = ''
+  #toldSettings = ''
+
+  constructor(options: { readonly crypto: CryptoProvider; readonly random: Random; readonly meters: PeerMeters }) {
+    const emit = (output: NodeOutput) => void this.#outputs.push(output)
+    this.#sockets = new UnderlaySockets(emit, options.random)
+    this.#pings = new Pings(emit, options.random)
+    this.#receiverIndices = new ReceiverIndices(options.random)
+    this.#host = {
+      ...options,
+      emit,
+      indices: new PeerIndices(),
+      takeReceiverIndex: () => this.#receiverIndices.take(this.#instant()),
+      pathsTo: (endpoints) => directPaths(endpoints, this.#sockets, this.#meshPrefixes()),
+      onChanged: () => {
+        this.#isChanged = true
+      },
+    }
+  }
+
+  handle(input: NodeInput, now: Now): void {
+    this.#now = now
+    this.#take(input, now)
+    this.#tellChanges()
+  }
+
+  wake(now: Now): void {
+    this.#now = now
+    this.#pings.wake(now.instant)
+    for (const membership of this.#memberships.values()) membership.wake(now)
+    this.#tellChanges()
+  }
+
+  poll(): NodeOutput | undefined {
+    return this.#outputs.shift()
+  }
+
+  nextTimeout(): Instant | undefined {
+    return earliest(this.#pings.nextTimeout(), ...[...this.#memberships.values()].map((each) => each.nextTimeout()))
+  }
+
+  /** The membership of that mesh as it stands, or of the only one. */
+  status(now: Now, mesh?: MeshId): NodeStatus | undefined {
+    const membership = mesh === undefined ? [...this.#memberships.values()][0] : this.#memberships.get(mesh)
+    return membership?.status({ port: this.#sockets.port, endpoints: this.#ownEndpoints() }, now)
+  }
+
+  #take(input: NodeInput, now: Now): void {
+    switch (input.kind) {
+      case 'start':
+        this.#pings.start()
+        this.#sockets.open(input.port)
+        return
+      case 'membership-added':
+        this.#add(input.membership, now)
+        return
+      case 'membership-removed':
+        this.#remove(input.mesh, now)
+        return
+      case 'netmap':
+        this.#memberships.get(input.mesh)?.onNetmap(input.netmap, input.change, now)
+        return
+      case 'coordinator-state':
+        this.#onCoordinatorState(input)
+        return
+      case 'local-addresses':
+        this.#onLocalAddresses(input.addresses, now)
+        return
+      case 'report':
+        this.#onReport(input.report, now)
+        return
+      case 'ping':
+        this.#ping(input, now)
+        return
+      case 'stop':
+        this.#stop(now)
+        return
+      default:
+        assertNever(input)
+    }
+  }
+
+  #onReport(report: DatapathReport, now: Now): void {
+    switch (report.kind) {
+      case 'socket-opened':
+      case 'socket-failed':
+        if (this.#sockets.onReport(report)) this.#onListening()
+        return
+      case 'handshake':
+        for (const membership of this.#membershipsOf(report.localKey))
+          membership.onHandshake(report.message, report.path, now)
+        return
+      case 'session-wanted':
+      case 'rekey-due':
+      case 'session-confirmed':
+      case 'activity':
+        for (const membership of this.#memberships.values()) membership.onReport(report, now)
+        return
+      case 'echo':
+        this.#pings.onEcho(report)
+        return
+      case 'failed':
+        this.#emit({ kind: 'failed', code: 'datapath-failed', reason: report.reason })
+        return
+      case 'datagram':
+      case 'flow':
+      case 'relayed':
+        return
+      default:
+        assertNever(report)
+    }
+  }
+
+  /** Local keys are counted as they were told; a cookie reply is for nobody's key, and may be for any. */
+  #membershipsOf(localKey: number): readonly Membership[] {
+    const all = [...this.#memberships.values()]
+    return localKey < 0 ? all : all.slice(localKey, localKey + 1)
+  }
+
+  #add(stored: StoredMembership, now: Now): void {
+    this.#remove(stored.mesh, now)
+    this.#memberships.set(stored.mesh, new Membership(stored, this.#host, now))
+    this.#tellLocalKeys()
+    this.#isChanged = true
+  }
+
+  #remove(mesh: MeshId, now: Now): void {
+    const membership = this.#memberships.get(mesh)
+    if (membership === undefined) return
+    membership.close(now)
+    this.#memberships.delete(mesh)
+    this.#tellLocalKeys()
+    this.#isChanged = true
+  }
+
+  #onCoordinatorState(input: Extract<NodeInput, { kind: 'coordinator-state' }>): void {
+    const membership = this.#memberships.get(input.mesh)
+    if (membership === undefined) return
+    membership.coordinator = input.coordinator
+    // What was told on an earlier connection may not have arrived.
+    if (input.coordinator.state !== 'connected') membership.published = undefined
+    this.#publish()
+  }
+
+  #onLocalAddresses(addresses: readonly IpAddress[], now: Now): void {
+    if (addresses.join() === this.#localAddresses.join()) return
+    this.#localAddresses = addresses
+    const all = new Set(addresses)
+    for (const membership of this.#memberships.values()) membership.onLocalAddresses(all, now)
+    this.#publish()
+  }
+
+  #onListening(): void {
+    this.#isChanged = true
+    this.#publish()
+  }
+
+  #publish(): void {
+    const endpoints = this.#ownEndpoints()
+    if (this.#sockets.port === undefined) return
+    for (const membership of this.#memberships.values()) {
+      if (membership.coordinator?.state !== 'connected' || membership.published === endpoints.join()) continue
+      membership.published = endpoints.join()
+      this.#emit({ kind: 'publish', mesh: membership.mesh, endpoints })
+    }
+  }
+
+  #ping({ token, peer: text, timeout }: PingInput, now: Now): void {
+    for (const membership of this.#memberships.values()) {
+      const found = membership.find(text)
+      if (found === undefined) continue
+      if ('refused' in found) {
+        const { reason } = found.refused
+        this.#emit({ kind: 'ping-answer', token, outcome: { kind: 'refused-peer', reason } })
+        return
+      }
+      const destination = found.address
+      const source = membership.addresses.find((own) => familyOf(own) === familyOf(destination))
+      if (source !== undefined) this.#pings.send({ token, peer: found.peer, source, destination }, timeout, now)
+      return
+    }
+    const isSelf = [...this.#memberships.values()].some((membership) => membership.isSelf(text))
+    this.#emit({ kind: 'ping-answer', token, outcome: { kind: isSelf ? 'self' : 'unknown-peer' } })
+  }
+
+  #stop(now: Now): void {
+    this.#pings.stop()
+    for (const membership of this.#memberships.values()) membership.save(now)
+    this.#sockets.close()
+  }
+
+  /** Filter and interface are everyone's, so they are told at the end of an input, once. */
+  #tellChanges(): void {
+    if (!this.#isChanged) return
+    this.#isChanged = false
+    this.#tellFilter()
+    if (this.#sockets.port !== undefined) this.#tellInterface()
+    this.#publish()
+  }
+
+  #tellFilter(): void {
+    const rules = [...this.#memberships.values()].flatMap((membership) => membership.filterRules())
+    const told = JSON.stringify(rules)
+    if (told === this.#toldRules) return
+    this.#toldRules = told
+    this.#command({ kind: 'set-filter', rules })
+  }
+
+  #tellInterface(): void {
+    const settings = interfaceSettings([...this.#memberships.values()])
+    const told = JSON.stringify(settings)
+    if (told === this.#toldSettings) return
+    this.#toldSettings = told
+    this.#emit({ kind: 'configure-interface', settings })
+  }
+
+  #tellLocalKeys(): void {
+    this.#command({ kind: 'set-local-keys', keys: [...this.#memberships.values()].map(({ nodeKey }) => nodeKey) })
+  }
+
+  #meshPrefixes(): readonly Prefix[] {
+    return [...this.#memberships.values()].flatMap(({ prefixes }) => prefixes)
+  }
+
+  #ownEndpoints(): readonly Endpoint[] {
+    return ownEndpoints(this.#localAddresses, this.#sockets, this.#meshPrefixes())
+  }
+
+  #instant(): Instant {
+    return this.#now?.instant ?? instant(0)
+  }
+
+  #command(command: DatapathCommand): void {
+    this.#emit({ kind: 'datapath', command })
+  }
+
+  #emit(output: NodeOutput): void {
+    this.#outputs.push(output)
+  }
+}
+
+function interfaceSettings(memberships: readonly Membership[]): InterfaceSettings {
+  return {
+    addresses: memberships.flatMap(({ addresses }) => addresses.map(hostPrefix)),
+    routes: memberships.flatMap(({ addresses, prefixes }) => (addresses.length === 0 ? [] : prefixes)),
+    mtu: INTERFACE_MTU,
+  }
+}

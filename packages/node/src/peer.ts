@@ -1,0 +1,81 @@
+import { hostPrefix, type Instant, type IpAddress, type Now, type Prefix } from '@weft/base'
+import type { NetmapPeer } from '@weft/coordinator-protocol'
+import type { DirectPath, Path } from '@weft/datapath'
+import type { PeerIndex, TransportSession } from '@weft/wireguard'
+import { MAX_ENDPOINTS } from './endpoints.ts'
+import { SESSION_LIFE } from './node-interface.ts'
+import type { VerifiedIdentity } from './peer-verification.ts'
+
+/** A verified peer: who it proved to be, what the coordinator says of it, and how it is reached. */
+export class Peer {
+  readonly index: PeerIndex
+  identity: VerifiedIdentity
+  claim: NetmapPeer
+  /** Where transport data go. A peer is moved by proven paths only. */
+  path: Path | undefined
+  /** Milliseconds of the last handshake or ping. */
+  rttMs: number | undefined
+  lastHandshake: Now | undefined
+  /** The receiver index of the session that the peer was last offered, and has perhaps not used yet. */
+  offeredIndex: number | undefined
+  #attempt = 0
+  #sessionUntil: Instant | undefined
+  #initiationSent: Instant | undefined
+
+  constructor(index: PeerIndex, identity: VerifiedIdentity, claim: NetmapPeer) {
+    this.index = index
+    this.identity = identity
+    this.claim = claim
+  }
+
+  get addresses(): readonly IpAddress[] {
+    return [this.claim.address4, this.identity.address6]
+  }
+
+  get prefixes(): readonly Prefix[] {
+    return this.addresses.map(hostPrefix)
+  }
+
+  hasSession(now: Instant): boolean {
+    return this.#sessionUntil !== undefined && now < this.#sessionUntil
+  }
+
+  /**
+   * Where an initiation goes: to all of the candidates and the path in use. The first that arrives is answered, the rest
+   * are replays to the peer; with each attempt another one goes first.
+   */
+  initiationPaths(candidates: readonly DirectPath[], now: Instant): readonly DirectPath[] {
+    const shift = candidates.length === 0 ? 0 : this.#attempt % candidates.length
+    this.#attempt++
+    this.#initiationSent = now
+    const rotated = [...candidates.slice(shift), ...candidates.slice(0, shift)]
+    const { path } = this
+    if (path?.kind !== 'direct' || rotated.some((each) => isSamePlace(each, path))) return rotated
+    return [path, ...rotated].slice(0, MAX_ENDPOINTS)
+  }
+
+  onSession(session: TransportSession, now: Instant): void {
+    if (session.role === 'responder') this.offeredIndex = session.localIndex
+    else if (this.#initiationSent !== undefined) this.rttMs = now - this.#initiationSent
+  }
+
+  onHandshakeComplete(now: Now): void {
+    this.lastHandshake = now
+    this.#sessionUntil = (now.instant + SESSION_LIFE) as Instant
+    this.#attempt = 0
+    this.#initiationSent = undefined
+  }
+
+  onSessionsForgotten(): void {
+    this.#sessionUntil = undefined
+  }
+}
+
+const isSamePlace = (a: DirectPath, b: DirectPath): boolean => a.socket === b.socket && a.remote === b.remote
+
+export function isSamePath(a: Path | undefined, b: Path | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  if (a.kind === 'relayed' || b.kind === 'relayed')
+    return a.kind === 'relayed' && b.kind === 'relayed' && a.relay === b.relay
+  return isSamePlace(a, b) && a.local === b.local
+}
