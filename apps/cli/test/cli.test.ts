@@ -171,6 +171,7 @@ test('a reader that has seen enough is no failure', async () => {
 test('a verb that asks the agent loads neither schemas nor a web server', async () => {
   const { stderr } = await weftWith({ NODE_DEBUG: 'esm' }, 'status', '--socket', join(directory, 'nobody.sock'))
   assert.match(stderr, /node_modules\/commander\//)
+  assert.match(stderr, /node_modules\/commander\//)
   assert.doesNotMatch(stderr, /node_modules\/(zod|fastify|qrcode|ws)\//)
 })
 

@@ -30,8 +30,11 @@ test('a complaint about usage is one line with a suggestion or the way to help',
 test('a log line has time, level, part, event and fields, and no line break of theirs', () => {
   const lines: string[] = []
   const logger = lineLogger('agent', (line) => lines.push(line))
-  logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481 })
+  logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481, seed: 'abc' })
   logger.debug('not shown')
   assert.equal(lines.length, 1)
-  assert.match(lines[0] ?? '', /^\d{4}-\d\d-\d\dT[\d:.]+Z info agent: peer added name=nas note="a b" port=7481$/)
+  assert.match(
+    lines[0] ?? '',
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z info agent: peer added name=nas note="a b" port=7481 seed=\[redacted\]$/,
+  )
 })

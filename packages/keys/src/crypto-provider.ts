@@ -14,7 +14,10 @@ export interface CryptoProvider {
   ed25519PublicKey(seed: Uint8Array): Uint8Array
   /** 64 bytes. */
   ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array
-  /** False for a wrong signature and for bytes that are no signature or no key. */
+  /**
+   * False for a wrong signature, for bytes that are no signature or no key, and for a key of small order, under which one
+   * signature holds for many messages. All providers accept the same.
+   */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
 
   /** The encapsulation key (1,184 bytes) of the 64-byte seed d‖z. FIPS 203 §7.1. */
