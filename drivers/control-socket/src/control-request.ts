@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ControlError } from './control-error.ts'
 import type { ControlMethod } from './control-method.ts'
 
-export const MAX_BODY_BYTES = 64 * 1024
+const MAX_BODY_BYTES = 64 * 1024
 /** What may wait for a client that does not read. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 

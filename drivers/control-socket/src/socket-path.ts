@@ -5,7 +5,7 @@ import { tryLock } from '@weft/native'
 import { ControlError, systemCode } from './control-error.ts'
 
 /** `sun_path` without its closing zero byte (unix(7)). */
-export const MAX_PATH_BYTES = 107
+const MAX_PATH_BYTES = 107
 
 /** Every caller must be able to pass the directory; the socket's own mode and SO_PEERCRED decide who gets in. */
 const DIRECTORY_MODE = 0o755

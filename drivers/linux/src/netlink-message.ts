@@ -9,7 +9,7 @@ import { concatBytes, viewOf } from '@weft/base'
  *   8  4  sequence number
  *  12  4  port id
  */
-export const HEADER_BYTES = 16
+const HEADER_BYTES = 16
 const ATTRIBUTE_HEADER_BYTES = 4
 /** NLA_F_NESTED and NLA_F_NET_BYTEORDER share the field with the type. */
 const ATTRIBUTE_TYPE_MASK = 0x3fff

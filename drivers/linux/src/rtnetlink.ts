@@ -31,7 +31,7 @@ const AF_INET = 2
 const AF_INET6 = 10
 
 /** Marks routes as weft's, as `ip route` shows it (`proto 73`); below 128 but none of iproute2's rt_protos. */
-export const ROUTE_PROTOCOL = 73
+const ROUTE_PROTOCOL = 73
 const RT_TABLE_MAIN = 254
 const RT_SCOPE_UNIVERSE = 0
 const RT_SCOPE_LINK = 253
