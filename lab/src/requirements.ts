@@ -8,18 +8,16 @@ const tools = ['ip', 'nft', 'ping', 'curl', 'tcpdump', 'iperf3', 'unshare', 'set
 
 const DEFAULT_TIMEOUT_MS = 120_000
 
+let known: readonly string[] | undefined
+
 /**
  * Why a scenario cannot run on this machine, or `false`.
  * @throws {Error} instead, where `CI=true`: there the set-up is to be complete.
  */
 export function skipReason(): string | false {
-  const missing = [
-    ...(process.getuid?.() === 0 ? canMakeNamespaces() : ['root']),
-    ...tools.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0),
-    ...(canOpen('/dev/net/tun') ? [] : ['/dev/net/tun']),
-  ]
-  if (missing.length === 0) return false
-  const reason = `needs ${missing.join(', ')}: run npm test as root on Debian, or install scripts/system-packages.txt`
+  known ??= findMissing()
+  if (known.length === 0) return false
+  const reason = `needs ${known.join(', ')}: run npm test as root on Debian, or install scripts/system-packages.txt`
   if (process.env.CI === 'true') throw new Error(reason)
   return reason
 }
@@ -44,6 +42,14 @@ export async function reporting<T>(lab: Lab, run: () => Promise<T>): Promise<T> 
     console.error(lab.report())
     throw error
   }
+}
+
+function findMissing(): readonly string[] {
+  return [
+    ...(process.getuid?.() === 0 ? canMakeNamespaces() : ['root']),
+    ...tools.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0),
+    ...(canOpen('/dev/net/tun') ? [] : ['/dev/net/tun']),
+  ]
 }
 
 function canMakeNamespaces(): readonly string[] {
