@@ -6,6 +6,7 @@ export {
   type CertificateOf,
   createCertificate,
   isTag,
+  MAX_CERTIFICATE_LENGTH,
   readCertificate,
 } from './certificate.ts'
 export {

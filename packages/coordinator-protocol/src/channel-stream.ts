@@ -1,0 +1,32 @@
+import type { NoiseTransport } from '@weft/noise'
+import { type Heard, MAX_FRAME_LENGTH, MessageJoiner, splitMessage } from './channel-frames.ts'
+
+/** An open channel: messages to frames and back. After a fault it is of no use. */
+export class ChannelStream {
+  readonly #transport: NoiseTransport
+  readonly #joiner: MessageJoiner
+  readonly #maxSent: number
+
+  /** Both in bytes of a message. */
+  constructor(transport: NoiseTransport, limits: { readonly sent: number; readonly received: number }) {
+    this.#transport = transport
+    this.#joiner = new MessageJoiner(limits.received)
+    this.#maxSent = limits.sent
+  }
+
+  /** Throws `RangeError` where the message is longer than the other side accepts; then nothing was sealed. */
+  seal(message: string): Uint8Array[] {
+    return splitMessage(message, this.#maxSent).map((plaintext) => this.#transport.seal(plaintext))
+  }
+
+  open(frame: Uint8Array): Heard {
+    if (frame.length > MAX_FRAME_LENGTH) return { kind: 'fault', fault: 'frame-too-large' }
+    const plaintext = this.#transport.open(frame)
+    return plaintext === undefined ? { kind: 'fault', fault: 'frame-forged' } : this.#joiner.take(plaintext)
+  }
+}
+
+/** What the handshake begins with on both sides, before the coordinator's certificate. */
+export const PROLOGUE = 'weft channel 1\0'
+/** The highest, and only, version of the messages inside. */
+export const CHANNEL_VERSION = 1

@@ -1,0 +1,36 @@
+/** What node and coordinator say to each other, and the sealed channel that carries it; both ends, without I/O. */
+
+export type { ChannelFailure, ChannelFault } from './channel-failure.ts'
+export { MAX_FRAME_LENGTH, MAX_MESSAGE_TO_COORDINATOR, MAX_MESSAGE_TO_NODE } from './channel-frames.ts'
+export { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
+export { ChannelResponder, type ResponderOutput } from './channel-responder.ts'
+export {
+  type Answer,
+  type AnswerError,
+  answerSchema,
+  type ErrorCode,
+  type FromCoordinator,
+  type FromNode,
+  type LinkSummary,
+  type Method,
+  type Params,
+  parseResult,
+  type Request,
+  type Result,
+  readFromCoordinator,
+  readFromNode,
+  requestIdOf,
+  requestSchema,
+} from './messages.ts'
+export {
+  changeSchema,
+  type Grant,
+  INCOMPLETE,
+  MAX_ENDPOINTS,
+  MAX_PEERS,
+  mergeNetmap,
+  type Netmap,
+  type NetmapChange,
+  type NetmapPeer,
+  netmapSchema,
+} from './netmap.ts'

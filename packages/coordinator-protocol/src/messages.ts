@@ -1,0 +1,188 @@
+import { MAX_CERTIFICATE_LENGTH } from '@weft/identity'
+import * as z from 'zod'
+import { address4, base64, count, deviceName, line, nodeId, opaqueId, publicKey, tag } from './fields.ts'
+import { chainText, changeSchema, endpoints, netmapSchema, recordText } from './netmap.ts'
+
+/** What node and coordinator say to each other through the channel. Unknown fields are refused. docs/protocols/channel.md */
+
+const MAX_HOST_NAME_LENGTH = 255
+const MAX_LINK_LENGTH = 8192
+const MAX_LINKS = 50_000
+const MAX_TAGS = 16
+const MAX_ERROR_LENGTH = 1024
+const MAX_MOMENT_LENGTH = 32
+/** Seconds: ten years. */
+const MAX_LINK_LIFE = 315_360_000
+
+const certificateText = base64({ minBytes: 1, maxBytes: MAX_CERTIFICATE_LENGTH })
+const tags = z.array(tag).max(MAX_TAGS).readonly()
+/** In UTC: `2026-11-23T21:05:00Z`. */
+const moment = z.iso.datetime().max(MAX_MOMENT_LENGTH)
+const nothing = z.strictObject({}).readonly()
+
+const linkSummary = z
+  .strictObject({
+    id: opaqueId,
+    expires: moment,
+    reusable: z.boolean(),
+    /** Devices that it let in. */
+    uses: count,
+    state: z.enum(['open', 'used', 'expired', 'revoked']),
+    tags,
+  })
+  .readonly()
+
+/** What can be asked for, and how it is answered. */
+const methods = {
+  'open-link': {
+    params: z.strictObject({ linkKey: publicKey('link') }).readonly(),
+    /** The certificates of account and link. */
+    result: z.strictObject({ account: certificateText, link: certificateText }).readonly(),
+  },
+  join: {
+    params: z
+      .strictObject({ record: recordText, certificate: certificateText, hostName: line(MAX_HOST_NAME_LENGTH) })
+      .readonly(),
+    result: z.strictObject({ chain: chainText, name: deviceName, address4, id: nodeId }).readonly(),
+  },
+  subscribe: {
+    /** Epoch and number of what is held, if anything is. */
+    params: z
+      .strictObject({ node: nodeId, epoch: z.exactOptional(opaqueId), number: z.exactOptional(count) })
+      .refine(({ epoch, number }) => (epoch === undefined) === (number === undefined), 'epoch and number go together')
+      .readonly(),
+    result: nothing,
+  },
+  publish: {
+    params: z.strictObject({ endpoints, record: z.exactOptional(recordText) }).readonly(),
+    result: nothing,
+  },
+  'link-create': {
+    params: z
+      .strictObject({ reusable: z.boolean(), expiresSeconds: z.int().min(1).max(MAX_LINK_LIFE), tags })
+      .readonly(),
+    result: z
+      .strictObject({
+        id: opaqueId,
+        link: z.string().startsWith('weft://').max(MAX_LINK_LENGTH),
+        expires: moment,
+        reusable: z.boolean(),
+      })
+      .readonly(),
+  },
+  'link-list': {
+    params: nothing,
+    result: z.strictObject({ links: z.array(linkSummary).max(MAX_LINKS).readonly() }).readonly(),
+  },
+  'link-revoke': {
+    params: z.strictObject({ id: opaqueId }).readonly(),
+    result: nothing,
+  },
+} as const
+
+export type Method = keyof typeof methods
+export type Params<M extends Method> = z.infer<(typeof methods)[M]['params']>
+export type Result<M extends Method> = z.infer<(typeof methods)[M]['result']>
+export type LinkSummary = z.infer<typeof linkSummary>
+
+const errorCode = z.enum([
+  'link-unknown',
+  'link-used',
+  'link-expired',
+  'link-revoked',
+  'addresses-exhausted',
+  /** No registered device's record holds the channel's key. */
+  'not-registered',
+  'record-refused',
+  'certificate-refused',
+  'not-allowed',
+  'not-found',
+  'bad-request',
+  'busy',
+  /** The coordinator's own fault. */
+  'failed',
+])
+
+export type ErrorCode = z.infer<typeof errorCode>
+
+const requestOf = <M extends Method>(method: M) =>
+  z
+    .strictObject({
+      type: z.literal('request'),
+      id: count,
+      method: z.literal(method),
+      params: methods[method].params,
+    })
+    .readonly()
+
+export const requestSchema = z.discriminatedUnion('method', [
+  requestOf('open-link'),
+  requestOf('join'),
+  requestOf('subscribe'),
+  requestOf('publish'),
+  requestOf('link-create'),
+  requestOf('link-list'),
+  requestOf('link-revoke'),
+])
+
+/** A request; `Request<'join'>` that of one method. */
+export type Request<M extends Method = Method> = Extract<z.infer<typeof requestSchema>, { readonly method: M }>
+
+const errorSchema = z
+  .strictObject({
+    code: errorCode,
+    /** For people: what, why, what to do. */
+    message: line(MAX_ERROR_LENGTH),
+  })
+  .readonly()
+
+export type AnswerError = z.infer<typeof errorSchema>
+
+/** The result is looked into by `parseResult`, for only who asked knows by what method. */
+export const answerSchema = z.union([
+  z.strictObject({ type: z.literal('answer'), id: count, result: z.record(z.string(), z.unknown()) }).readonly(),
+  z.strictObject({ type: z.literal('answer'), id: count, error: errorSchema }).readonly(),
+])
+
+/** An answer to be sent; `Answer<'join'>` one to that method. */
+export type Answer<M extends Method = Method> =
+  | { readonly type: 'answer'; readonly id: number; readonly result: Result<M> }
+  | { readonly type: 'answer'; readonly id: number; readonly error: AnswerError }
+
+const ping = z.strictObject({ type: z.literal('ping') }).readonly()
+const pong = z.strictObject({ type: z.literal('pong') }).readonly()
+
+const fromNode = z.union([requestSchema, ping])
+const fromCoordinator = z.union([netmapSchema, changeSchema, answerSchema, pong])
+
+export type FromNode = z.infer<typeof fromNode>
+export type FromCoordinator = z.infer<typeof fromCoordinator>
+
+/** The message, or `undefined` where the text is none. */
+export const readFromNode = (text: string): FromNode | undefined => read(fromNode, text)
+export const readFromCoordinator = (text: string): FromCoordinator | undefined => read(fromCoordinator, text)
+
+/** The result, or `undefined` where it is none of the method. */
+export function parseResult<M extends Method>(method: M, result: unknown): Result<M> | undefined {
+  const parsed = methods[method].result.safeParse(result)
+  return parsed.success ? (parsed.data as Result<M>) : undefined
+}
+
+/** The number of a request that is none otherwise, so that it can be answered with `bad-request`. */
+export function requestIdOf(text: string): number | undefined {
+  const parsed = z.object({ type: z.literal('request'), id: count }).safeParse(parseJson(text))
+  return parsed.success ? parsed.data.id : undefined
+}
+
+function read<Message>(schema: z.ZodType<Message>, text: string): Message | undefined {
+  const parsed = schema.safeParse(parseJson(text))
+  return parsed.success ? parsed.data : undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,128 @@
+import { MAX_CHAIN_LENGTH, RECORD_LENGTH } from '@weft/identity'
+import type { NodeId } from '@weft/keys'
+import * as z from 'zod'
+import {
+  accountId,
+  address4,
+  base64,
+  count,
+  deviceName,
+  domain,
+  endpoint,
+  line,
+  meshId,
+  nodeId,
+  opaqueId,
+  prefix4,
+  publicKey,
+} from './fields.ts'
+
+/** What the coordinator tells a node. docs/protocols/channel.md */
+
+/** Of one node; in a netmap and when it publishes them. */
+export const MAX_ENDPOINTS = 32
+/** Of a netmap, also one that grew by changes. */
+export const MAX_PEERS = 65_536
+const MAX_GRANTS = 4096
+const MAX_PORT = 65_535
+const MAX_OWNER_LENGTH = 128
+const MAX_REASON_LENGTH = 256
+/** The number of a netmap that the changes behind it complete: nothing of it counts before the last of them. */
+export const INCOMPLETE = 0
+
+export const recordText = base64({ minBytes: RECORD_LENGTH, maxBytes: RECORD_LENGTH })
+export const chainText = base64({ minBytes: 1, maxBytes: MAX_CHAIN_LENGTH })
+export const endpoints = z.array(endpoint).max(MAX_ENDPOINTS).readonly()
+
+const owner = line(MAX_OWNER_LENGTH)
+
+const peerSchema = z
+  .strictObject({
+    id: nodeId,
+    name: deviceName,
+    /** The account's name. */
+    owner,
+    address4,
+    record: recordText,
+    chain: chainText,
+    endpoints,
+    online: z.boolean(),
+  })
+  .readonly()
+
+const selfSchema = z.strictObject({ id: nodeId, name: deviceName, owner, address4 }).readonly()
+
+const port = z.int().min(1).max(MAX_PORT)
+
+/** Devices of the account may reach this node so. */
+const grantSchema = z
+  .strictObject({
+    reason: line(MAX_REASON_LENGTH),
+    account: accountId,
+    protocol: z.enum(['any', 'tcp', 'udp', 'icmp']),
+    /** Of the destination, both included; all where absent. */
+    ports: z.exactOptional(z.strictObject({ first: port, last: port }).readonly()),
+  })
+  .refine(({ ports }) => ports === undefined || ports.first <= ports.last, 'ports end before they begin')
+  .refine(({ ports, protocol }) => ports === undefined || protocol === 'tcp' || protocol === 'udp', 'ports of nothing')
+  .readonly()
+
+const peers = z
+  .array(peerSchema)
+  .max(MAX_PEERS)
+  .refine((list) => isEachOnce(list.map(({ id }) => id)), 'a peer is there twice')
+  .readonly()
+const grants = z.array(grantSchema).max(MAX_GRANTS).readonly()
+
+export const netmapSchema = z
+  .strictObject({
+    type: z.literal('netmap'),
+    /** New with every database. */
+    epoch: opaqueId,
+    number: count,
+    mesh: z.strictObject({ id: meshId, rootKey: publicKey('root'), domain, range: prefix4 }).readonly(),
+    self: selfSchema,
+    peers,
+    grants,
+  })
+  .readonly()
+
+export const changeSchema = z
+  .strictObject({
+    type: z.literal('change'),
+    epoch: opaqueId,
+    from: count,
+    number: count,
+    self: z.exactOptional(selfSchema),
+    upsert: peers,
+    remove: z.array(nodeId).max(MAX_PEERS).refine(isEachOnce, 'a node is there twice').readonly(),
+    grants: z.exactOptional(grants),
+  })
+  .refine(({ from, number }) => from <= number, 'a change leads backwards')
+  .refine(({ upsert, remove }) => isEachOnce([...upsert.map(({ id }) => id), ...remove]), 'a peer is set and removed')
+  .readonly()
+
+export type NetmapPeer = z.infer<typeof peerSchema>
+export type Grant = z.infer<typeof grantSchema>
+export type Netmap = z.infer<typeof netmapSchema>
+export type NetmapChange = z.infer<typeof changeSchema>
+
+/** The netmap that the change leads to, or `undefined` where it does not lead from this one: then subscribe anew. */
+export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | undefined {
+  if (change.epoch !== netmap.epoch || change.from !== netmap.number) return undefined
+  const byId = new Map(netmap.peers.map((peer) => [peer.id, peer]))
+  for (const id of change.remove) byId.delete(id)
+  for (const peer of change.upsert) byId.set(peer.id, peer)
+  if (byId.size > MAX_PEERS) return undefined
+  return {
+    ...netmap,
+    number: change.number,
+    self: change.self ?? netmap.self,
+    peers: [...byId.values()],
+    grants: change.grants ?? netmap.grants,
+  }
+}
+
+function isEachOnce(ids: readonly NodeId[]): boolean {
+  return new Set(ids).size === ids.length
+}
