@@ -259,7 +259,7 @@ export class Tunnel<Source> {
 
   #giveUp(now: Instant): void {
     this.#transitionTo({ kind: 'none' })
-    if (this.#hasSession(now)) this.#liveness.onGivenUp(now)
+    this.#liveness.onGivenUp(now)
     this.#context.emit({ kind: 'drop-staged', peer: this.#peer })
     this.#context.emit({ kind: 'given-up', peer: this.#peer })
   }
