@@ -1,9 +1,6 @@
 import { MAX_PEERS } from '@weft/datapath'
 import type { PeerIndex } from '@weft/wireguard'
 
-
-
-
 /** Small dense numbers for peers; one that was given back is taken again first. */
 export class PeerIndices {
   readonly #free: number[] = []

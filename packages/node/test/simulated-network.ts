@@ -1,0 +1,298 @@
+import {
+  type Endpoint,
+  endpointOf,
+  endpointParts,
+  type Family,
+  familyOf,
+  type Instant,
+  type IpAddress,
+  instant,
+  type Now,
+  wallTime,
+} from '@weft/base'
+import type { Netmap } from '@weft/coordinator-protocol'
+import { nativeCrypto } from '@weft/crypto'
+import { PortableDatapath, type PortableOutput, type SocketId } from '@weft/datapath'
+import type { CryptoProvider } from '@weft/keys'
+import {
+  type InterfaceSettings,
+  Node,
+  type NodeInput,
+  type NodeOutput,
+  type PingOutcome,
+  type StoredMembership,
+} from '@weft/node'
+import {
+  buildIcmpPacket,
+  destinationOffset,
+  ICMP4_ECHO_REPLY,
+  ICMP4_ECHO_REQUEST,
+  ICMP6_ECHO_REPLY,
+  ICMP6_ECHO_REQUEST,
+  PacketView,
+  sourceOffset,
+} from '@weft/packet'
+import { START, seededRandom, type TestDevice, type TestMesh } from './test-mesh.ts'
+
+/** Milliseconds that a datagram is under way. */
+export const LATENCY = 10
+
+interface InFlight {
+  readonly at: Instant
+  readonly from: Endpoint
+  readonly to: Endpoint
+  readonly datagram: Uint8Array
+}
+
+/** Machines on one wire, told the time; every datagram takes `LATENCY`. */
+export class SimulatedNetwork {
+  readonly machines: Machine[] = []
+  readonly wire: InFlight[] = []
+  now: Now = START
+  /** Somebody on the wire, who may change what passes. */
+  tap: ((flight: InFlight) => InFlight) | undefined
+
+  /** Runs until the moment is reached; answers how many datagrams were delivered. */
+  run(milliseconds: number): number {
+    const end = this.now.instant + milliseconds
+    let delivered = 0
+    for (;;) {
+      const next = Math.min(
+        this.wire[0]?.at ?? Infinity,
+        ...this.machines.map((each) => each.nextTimeout() ?? Infinity),
+      )
+      if (next > end) break
+      this.#advanceTo(Math.max(next, this.now.instant))
+      delivered += this.#deliver()
+      for (const machine of this.machines) machine.wake()
+    }
+    this.#advanceTo(end)
+    return delivered
+  }
+
+  send(from: Endpoint, to: Endpoint, datagram: Uint8Array): void {
+    const flight = { at: instant(this.now.instant + LATENCY), from, to, datagram }
+    this.wire.push(this.tap?.(flight) ?? flight)
+  }
+
+  #advanceTo(at: number): void {
+    const by = at - this.now.instant
+    this.now = { instant: instant(at), wall: wallTime(this.now.wall + by) }
+  }
+
+  #deliver(): number {
+    let count = 0
+    while (this.wire[0] !== undefined && this.wire[0].at <= this.now.instant) {
+      const flight = this.wire.shift() as InFlight
+      const { address, port } = endpointParts(flight.to)
+      for (const machine of this.machines) {
+        if (machine.isPlugged && machine.addresses.includes(address) && machine.hears(address, port)) {
+          machine.receive(flight.from, flight.to, flight.datagram)
+          count++
+        }
+      }
+    }
+    return count
+  }
+}
+
+/** One machine: a node, its fast path, its addresses on the wire, and what came out of its interface. */
+export class Machine {
+  readonly device: TestDevice
+  readonly node: Node
+  readonly packets: Uint8Array[] = []
+  readonly outputs: NodeOutput[] = []
+  addresses: readonly IpAddress[]
+  isPlugged = true
+  settings: InterfaceSettings | undefined
+  /** UDP ports that another program has. */
+  readonly takenPorts = new Set<number>()
+  hasIpv6 = true
+  readonly #network: SimulatedNetwork
+  readonly #datapath: PortableDatapath
+  readonly #sockets = new Map<SocketId, { readonly family: Family; readonly port: number }>()
+
+  constructor(
+    network: SimulatedNetwork,
+    device: TestDevice,
+    addresses: readonly string[],
+    seed: number,
+    crypto: CryptoProvider = nativeCrypto,
+  ) {
+    this.#network = network
+    this.device = device
+    this.addresses = addresses as readonly IpAddress[]
+    this.#datapath = new PortableDatapath({ crypto })
+    this.node = new Node({ crypto, random: seededRandom(seed), meters: this.#datapath })
+    network.machines.push(this)
+  }
+
+  start(mesh: TestMesh, netmap?: Netmap): this {
+    const membership = mesh.membershipOf(this.device)
+    return this.startFrom(netmap === undefined ? membership : { ...membership, netmap })
+  }
+
+  startFrom(membership: StoredMembership): this {
+    this.#datapath.handle({ kind: 'beat' }, this.#network.now)
+    this.tell({ kind: 'local-addresses', addresses: this.addresses })
+    this.tell({ kind: 'membership-added', membership })
+    this.tell({ kind: 'start', port: 7481 })
+    return this
+  }
+
+  tellNetmap(mesh: TestMesh): void {
+    this.tell({ kind: 'netmap', mesh: mesh.mesh, netmap: mesh.netmapFor(this.device) })
+  }
+
+  /** The machine has other addresses now. */
+  readdress(addresses: readonly string[]): void {
+    this.addresses = addresses as readonly IpAddress[]
+    this.tell({ kind: 'local-addresses', addresses: this.addresses })
+  }
+
+  tell(input: NodeInput): void {
+    this.node.handle(input, this.#network.now)
+    this.#settle()
+  }
+
+  wake(): void {
+    this.#datapath.handle({ kind: 'beat' }, this.#network.now)
+    this.#datapath.wake(this.#network.now)
+    this.node.wake(this.#network.now)
+    this.#settle()
+  }
+
+  nextTimeout(): Instant | undefined {
+    const moments = [this.node.nextTimeout(), this.#datapath.nextTimeout()].filter((moment) => moment !== undefined)
+    return moments.length === 0 ? undefined : instant(Math.min(...moments))
+  }
+
+  hears(address: IpAddress, port: number): boolean {
+    return [...this.#sockets.values()].some((socket) => socket.port === port && socket.family === familyOf(address))
+  }
+
+  receive(from: Endpoint, to: Endpoint, datagram: Uint8Array): void {
+    const { address, port } = endpointParts(to)
+    const socket = [...this.#sockets].find(([, each]) => each.port === port && each.family === familyOf(address))?.[0]
+    if (socket === undefined) return
+    this.#datapath.handle(
+      { kind: 'received', datagram: datagram.slice(), path: { kind: 'direct', socket, local: address, remote: from } },
+      this.#network.now,
+    )
+    this.#settle()
+  }
+
+  /** As a program of the machine sends it. */
+  sendPacket(packet: Uint8Array): void {
+    this.#datapath.handle({ kind: 'port-packet', packet }, this.#network.now)
+    this.#settle()
+  }
+
+  /** Sends a ping, runs the network, and answers the outcome. */
+  ping(peer: string, timeout = 5_000): PingOutcome {
+    const token = this.outputs.length
+    this.tell({ kind: 'ping', token, peer, timeout: timeout as never })
+    this.#network.run(timeout)
+    const answer = this.outputs.find((output) => output.kind === 'ping-answer' && output.token === token)
+    return answer?.kind === 'ping-answer' ? answer.outcome : { kind: 'busy' }
+  }
+
+  status() {
+    const status = this.node.status(this.#network.now)
+    if (status === undefined) throw new Error('no membership')
+    return status
+  }
+
+  pathTo(name: string) {
+    return this.status().peers.find((peer) => peer.name === name)?.path
+  }
+
+  refusalOf(name: string): string | undefined {
+    return this.status().refused.find((peer) => peer.name === name)?.reason
+  }
+
+  outputsOf<Kind extends NodeOutput['kind']>(kind: Kind): Extract<NodeOutput, { kind: Kind }>[] {
+    return this.outputs.filter((output): output is Extract<NodeOutput, { kind: Kind }> => output.kind === kind)
+  }
+
+  #settle(): void {
+    for (let isBusy = true; isBusy; ) {
+      isBusy = false
+      for (let output = this.node.poll(); output !== undefined; output = this.node.poll()) {
+        isBusy = true
+        this.#act(output)
+      }
+      for (let output = this.#datapath.poll(); output !== undefined; output = this.#datapath.poll()) {
+        isBusy = true
+        this.#actForDatapath(output)
+      }
+    }
+  }
+
+  #act(output: NodeOutput): void {
+    if (output.kind === 'datapath') this.#datapath.handle(output.command, this.#network.now)
+    else this.outputs.push(output)
+    if (output.kind === 'configure-interface') this.settings = output.settings
+  }
+
+  #actForDatapath(output: PortableOutput): void {
+    switch (output.kind) {
+      case 'report':
+        this.node.handle({ kind: 'report', report: output.report }, this.#network.now)
+        return
+      case 'to-port':
+        this.#deliver(output.packet)
+        return
+      case 'send':
+        this.#send(output)
+        return
+      case 'open-socket':
+        this.#open(output.socket, output.family, output.port)
+        return
+      case 'close-socket':
+        this.#sockets.delete(output.socket)
+        return
+    }
+  }
+
+  /** What the machine's kernel does with a packet from the interface: it keeps it, and answers echo requests. */
+  #deliver(packet: Uint8Array): void {
+    this.packets.push(packet)
+    const reply = echoReplyTo(packet)
+    if (reply !== undefined) this.#datapath.handle({ kind: 'port-packet', packet: reply }, this.#network.now)
+  }
+
+  #send({ path, datagram }: Extract<PortableOutput, { kind: 'send' }>): void {
+    const socket = this.#sockets.get(path.socket)
+    const from = this.addresses.find(
+      (address) => familyOf(address) === socket?.family && (path.local === undefined || path.local === address),
+    )
+    if (socket === undefined || from === undefined || !this.isPlugged) return
+    this.#network.send(endpointOf(from, socket.port), path.remote, datagram.slice())
+  }
+
+  #open(socket: SocketId, family: Family, port: number): void {
+    const code = family === 6 && !this.hasIpv6 ? 'EAFNOSUPPORT' : this.takenPorts.has(port) ? 'EADDRINUSE' : undefined
+    if (code === undefined) this.#sockets.set(socket, { family, port })
+    const result =
+      code === undefined
+        ? ({ kind: 'socket-opened', socket, family, port } as const)
+        : ({ kind: 'socket-failed', socket, code } as const)
+    this.#datapath.handle({ kind: 'socket-result', result }, this.#network.now)
+  }
+}
+
+function echoReplyTo(packet: Uint8Array): Uint8Array | undefined {
+  const view = new PacketView()
+  if (!view.read(packet, 0, packet.length)) return undefined
+  const [request, reply] =
+    view.version === 4 ? [ICMP4_ECHO_REQUEST, ICMP4_ECHO_REPLY] : [ICMP6_ECHO_REQUEST, ICMP6_ECHO_REPLY]
+  if (view.icmpType !== request) return undefined
+  const message = packet.slice(view.transportOffset, view.transportOffset + view.transportLength)
+  message[0] = reply
+  message.fill(0, 2, 4)
+  const length = view.version === 4 ? 4 : 16
+  const source = packet.slice(sourceOffset(packet, 0), sourceOffset(packet, 0) + length)
+  const destination = packet.slice(destinationOffset(packet, 0), destinationOffset(packet, 0) + length)
+  return buildIcmpPacket(destination, source, message)
+}
