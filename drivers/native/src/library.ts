@@ -46,4 +46,9 @@ export function checked(syscall: string, result: number): number {
   return result
 }
 
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
+// Of two names for one number the first is the usual one: EAGAIN, not EWOULDBLOCK.
+const errnoNames = new Map(
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+)
