@@ -1,0 +1,139 @@
+import { assertNever, type Instant } from '@weft/base'
+import type { PeerIndex, TransportSession } from '@weft/wireguard'
+import type { DatapathCommand, DropCounters, PeerMeter, PeerMeters } from './datapath.ts'
+import type { ForwarderPeer } from './forwarder-peer.ts'
+import { type ForwarderOptions, ForwarderState, PACKET_SLOT_BYTES } from './forwarder-state.ts'
+import { Inbound } from './inbound.ts'
+import { Outbound } from './outbound.ts'
+import { Session } from './peer-sessions.ts'
+
+/** What a forwarder is told: all but what concerns sockets, which are its owner's. */
+export type ForwarderCommand = Exclude<
+  DatapathCommand,
+  { readonly kind: 'open-socket' | 'close-socket' | 'send-datagram' }
+>
+type PeerCommand = Exclude<
+  Extract<ForwarderCommand, { readonly peer: PeerIndex }>,
+  { readonly kind: 'add-peer' | 'remove-peer' }
+>
+
+/**
+ * Every decision of the fast path, over one memory, without any input or output of its own: which peer a packet is for, with
+ * which session it is sealed or opened, what is accepted, counted, staged, reported. Its owner brings packets and datagrams
+ * by their offset and moves what the outlet is handed. Nothing is allocated for a packet of a known flow and session.
+ *
+ * A tunnel packet needs `PACKET_HEADROOM` free bytes before it and `PACKET_TAILROOM` behind it: it is sealed where it lies. A
+ * datagram is opened where it lies. What the outlet is handed stays where it is until the outlet returns.
+ */
+export class Forwarder implements PeerMeters {
+  readonly #state: ForwarderState
+  readonly #outbound: Outbound
+  readonly #inbound: Inbound
+
+  constructor(options: ForwarderOptions) {
+    this.#state = new ForwarderState(options)
+    this.#outbound = new Outbound(this.#state, options.scratch)
+    this.#inbound = new Inbound(this.#state, this.#outbound, options.scratch + PACKET_SLOT_BYTES)
+  }
+
+  /** A tunnel packet from the packet port. */
+  fromPort(offset: number, length: number, now: Instant): void {
+    this.#state.drop(this.#outbound.fromPort(offset, length, now))
+  }
+
+  /** A datagram from an underlay socket. */
+  fromSocket(offset: number, length: number, now: Instant): void {
+    this.#state.drop(this.#inbound.fromSocket(offset, length, now))
+  }
+
+  /** While the node does not answer, no packet passes. */
+  setSilent(isSilent: boolean): void {
+    this.#state.isSilent = isSilent
+  }
+
+  meter(peer: PeerIndex): PeerMeter {
+    return this.#state.meters.meter(peer)
+  }
+
+  drops(): DropCounters {
+    return this.#state.drops.read()
+  }
+
+  /** A command for a peer that is not there does nothing. */
+  command(command: ForwarderCommand, now: Instant): void {
+    const state = this.#state
+    switch (command.kind) {
+      case 'set-local-keys':
+        state.up.setLocalKeys(command.keys)
+        break
+      case 'add-peer':
+        state.addPeer(command.peer)
+        break
+      case 'remove-peer':
+        state.removePeer(command.peer)
+        break
+      case 'set-filter':
+        state.filter.setRules(command.rules)
+        break
+      case 'receive-relayed':
+        state.drop(this.#inbound.fromRelay({ kind: 'relayed', relay: command.relay }, command.datagram, now))
+        break
+      case 'send-packet':
+        state.drop(this.#outbound.sendPacket(command.packet, now))
+        break
+      case 'expect-echo':
+        this.#inbound.expectEcho(command.token)
+        break
+      default:
+        this.#commandPeer(command, now)
+    }
+  }
+
+  /** Wipes every key. Nothing passes any more. */
+  close(): void {
+    this.#state.forgetAllSessions()
+  }
+
+  #commandPeer(command: PeerCommand, now: Instant): void {
+    const state = this.#state
+    const peer = state.peer(command.peer)
+    if (peer === undefined) return
+    switch (command.kind) {
+      case 'set-allowed-ips':
+        state.setAllowedIps(peer.index, command.prefixes)
+        break
+      case 'set-path':
+        peer.path = command.path
+        break
+      case 'install-session':
+        this.#install(peer, command.session, now)
+        break
+      case 'forget-sessions':
+        peer.sessions.forget()
+        break
+      case 'send-keepalive':
+        state.drop(this.#outbound.sendKeepalive(peer, now))
+        break
+      case 'drop-staged':
+        peer.wantsSession = false
+        state.drop('staging-dropped', peer.staged.clear())
+        break
+      case 'watch-activity':
+        peer.watch(command.activity)
+        state.reportActivity(peer, command.activity)
+        break
+      default:
+        assertNever(command)
+    }
+  }
+
+  #install(peer: ForwarderPeer, keys: TransportSession, now: Instant): void {
+    const session = new Session(peer.index, keys, this.#state.cipher)
+    if (keys.role === 'responder') {
+      peer.sessions.installResponder(session)
+    } else {
+      peer.sessions.installInitiator(session)
+      this.#outbound.releaseStaged(peer, now)
+    }
+  }
+}

@@ -1,0 +1,203 @@
+import { type Core, type Family, type Instant, invariant, type Now } from '@weft/base'
+import type { CryptoProvider } from '@weft/keys'
+import type { PeerIndex } from '@weft/wireguard'
+import {
+  type DatapathCommand,
+  type DatapathReport,
+  type DirectPath,
+  type DropCounters,
+  HEARTBEAT_LIMIT,
+  type Path,
+  type PeerMeter,
+  type PeerMeters,
+  RING_SLOTS,
+  type SocketId,
+} from './datapath.ts'
+import { Forwarder } from './forwarder.ts'
+import { type ForwarderOutlet, MAX_PACKET_BYTES, PACKET_HEADROOM, PACKET_SLOT_BYTES } from './forwarder-state.ts'
+import { DROPS_BYTES, Drops, METERS_BYTES } from './meters.ts'
+import { portableCiphers } from './portable-cipher.ts'
+
+type SocketResult = Extract<DatapathReport, { readonly kind: 'socket-opened' | 'socket-failed' }>
+
+/** What the portable fast path is told: the node's commands, and what its owner's sockets and packet port bring. */
+export type PortableInput =
+  | DatapathCommand
+  | { readonly kind: 'port-packet'; readonly packet: Uint8Array }
+  /** `path.remote` is the sender. */
+  | { readonly kind: 'received'; readonly datagram: Uint8Array; readonly path: DirectPath }
+  /** The owner's answer to an `open-socket` output. */
+  | { readonly kind: 'socket-result'; readonly result: SocketResult }
+  | { readonly kind: 'beat' }
+
+/** What its owner has to do; byte arrays are the owner's. */
+export type PortableOutput =
+  | { readonly kind: 'report'; readonly report: DatapathReport }
+  | { readonly kind: 'to-port'; readonly packet: Uint8Array }
+  | { readonly kind: 'send'; readonly path: DirectPath; readonly datagram: Uint8Array }
+  | { readonly kind: 'open-socket'; readonly socket: SocketId; readonly family: Family; readonly port: number }
+  | { readonly kind: 'close-socket'; readonly socket: SocketId }
+
+const FORWARDER_SLOTS = 2
+
+/**
+ * The fast path in TypeScript alone, for tests, for programs without a TUN, and for browsers: a forwarder, told the time,
+ * whose sockets and packet port are inputs and outputs. Slower than a lane by far, and the same in everything else.
+ */
+export class PortableDatapath implements Core<PortableInput, PortableOutput>, PeerMeters {
+  readonly #forwarder: Forwarder
+  readonly #drops: Drops
+  /** The packet or datagram in hand, then the forwarder's own slots. */
+  readonly #memory = new Uint8Array((1 + FORWARDER_SLOTS) * PACKET_SLOT_BYTES)
+  readonly #paths = new Map<PeerIndex, DirectPath>()
+  readonly #sockets = new Set<SocketId>()
+  readonly #outputs: PortableOutput[] = []
+  /** Reports among the outputs that others can cause many of. */
+  readonly #bounded = new Set<PortableOutput>()
+  #origin: DirectPath | undefined
+  #lastBeat: Instant | undefined
+
+  constructor(options: { readonly crypto: CryptoProvider }) {
+    const { crypto } = options
+    const drops = new ArrayBuffer(DROPS_BYTES)
+    this.#drops = new Drops(drops)
+    this.#forwarder = new Forwarder({
+      memory: this.#memory,
+      scratch: PACKET_SLOT_BYTES,
+      crypto,
+      cipher: portableCiphers(this.#memory, crypto),
+      meters: new ArrayBuffer(METERS_BYTES),
+      drops,
+      outlet: this.#outlet(),
+    })
+  }
+
+  handle(input: PortableInput, now: Now): void {
+    const { instant } = now
+    if (input.kind === 'beat') this.#lastBeat = instant
+    this.#lastBeat ??= instant
+    this.#forwarder.setSilent(instant - this.#lastBeat > HEARTBEAT_LIMIT)
+    switch (input.kind) {
+      case 'beat':
+        break
+      case 'port-packet':
+        this.#onPortPacket(input.packet, instant)
+        break
+      case 'received':
+        this.#onDatagram(input.datagram, input.path, instant)
+        break
+      case 'socket-result':
+        if (input.result.kind === 'socket-opened') this.#sockets.add(input.result.socket)
+        this.#outputs.push({ kind: 'report', report: input.result })
+        break
+      default:
+        this.#obey(input, instant)
+    }
+  }
+
+  /** It has no deadlines. */
+  wake(_now: Now): void {}
+
+  poll(): PortableOutput | undefined {
+    const output = this.#outputs.shift()
+    if (output !== undefined) this.#bounded.delete(output)
+    return output
+  }
+
+  nextTimeout(): undefined {
+    return undefined
+  }
+
+  meter(peer: PeerIndex): PeerMeter {
+    return this.#forwarder.meter(peer)
+  }
+
+  drops(): DropCounters {
+    return this.#forwarder.drops()
+  }
+
+  /** Wipes every key. Nothing passes any more. */
+  close(): void {
+    this.#forwarder.close()
+  }
+
+  #onPortPacket(packet: Uint8Array, now: Instant): void {
+    if (packet.length > MAX_PACKET_BYTES) {
+      this.#drops.count('not-ip')
+      return
+    }
+    this.#memory.set(packet, PACKET_HEADROOM)
+    this.#forwarder.fromPort(PACKET_HEADROOM, packet.length, now)
+  }
+
+  #onDatagram(datagram: Uint8Array, path: DirectPath, now: Instant): void {
+    if (datagram.length > PACKET_SLOT_BYTES) {
+      this.#drops.count('malformed-datagram')
+      return
+    }
+    this.#memory.set(datagram)
+    this.#origin = path
+    this.#forwarder.fromSocket(0, datagram.length, now)
+    this.#origin = undefined
+  }
+
+  #obey(command: DatapathCommand, now: Instant): void {
+    switch (command.kind) {
+      case 'open-socket':
+        this.#outputs.push(command)
+        break
+      case 'close-socket':
+        this.#sockets.delete(command.socket)
+        this.#outputs.push(command)
+        break
+      case 'send-datagram':
+        if (!this.#send(command.path, command.datagram)) this.#drops.count('send-failed')
+        break
+      case 'set-path':
+        if (command.path?.route.kind === 'direct') this.#paths.set(command.peer, command.path.route)
+        else this.#paths.delete(command.peer)
+        this.#forwarder.command(command, now)
+        break
+      case 'remove-peer':
+        this.#paths.delete(command.peer)
+        this.#forwarder.command(command, now)
+        break
+      default:
+        this.#forwarder.command(command, now)
+    }
+  }
+
+  #send(path: DirectPath | undefined, datagram: Uint8Array): boolean {
+    if (path === undefined || !this.#sockets.has(path.socket)) return false
+    this.#outputs.push({ kind: 'send', path, datagram })
+    return true
+  }
+
+  #outlet(): ForwarderOutlet {
+    return {
+      send: (peer, offset, length) => this.#send(this.#paths.get(peer), this.#memory.slice(offset, offset + length)),
+      deliver: (offset, length) => {
+        this.#outputs.push({ kind: 'to-port', packet: this.#memory.slice(offset, offset + length) })
+        return true
+      },
+      report: (report) => {
+        this.#outputs.push({ kind: 'report', report })
+      },
+      offer: (report) => this.#offer(report),
+      origin: () => this.#currentOrigin(),
+    }
+  }
+
+  #offer(report: DatapathReport): boolean {
+    if (this.#bounded.size >= RING_SLOTS) return false
+    const output: PortableOutput = { kind: 'report', report }
+    this.#bounded.add(output)
+    this.#outputs.push(output)
+    return true
+  }
+
+  #currentOrigin(): Path {
+    invariant(this.#origin !== undefined, 'a datagram is in hand')
+    return this.#origin
+  }
+}
