@@ -1,0 +1,98 @@
+import { addressOf, bind, checked, closeDescriptor, SystemError } from '@weft/native'
+import { LaneError } from './lane-error.ts'
+import { PacketPort } from './packet-port.ts'
+
+const open = bind('int open(str path, int flags)')
+const ioctl = bind('int ioctl(int fd, ulong request, uintptr_t argument)')
+const socket = bind('int socket(int family, int type, int protocol)')
+
+const O_RDWR_NONBLOCK_CLOEXEC = 0o2 | 0o4000 | 0o2000000
+const AF_INET = 2
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
+const TUNSETIFF = 0x400454ca
+const SIOCSIFMTU = 0x8922
+const IFF_TUN_NO_PI = 0x0001 | 0x1000
+/** `struct ifreq`: the name with a zero behind, then what the request is about. */
+const IFREQ_BYTES = 40
+const NAME_BYTES = 16
+
+/** The packet port of a TUN interface and the interface's name. Closing the port removes the interface. */
+export interface TunDevice {
+  readonly port: PacketPort
+  readonly name: string
+}
+
+/** Makes the interface, down and without addresses; `%d` in the name becomes a free number. Throws a `LaneError`. */
+export function openTun(name: string, mtu: number): TunDevice {
+  if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..')
+    throw new LaneError(
+      'tun-name-refused',
+      `"${name}" is no interface name: give 1 to 15 characters without space, / or :`,
+    )
+  let fd = -1
+  try {
+    fd = checked('open', open('/dev/net/tun', O_RDWR_NONBLOCK_CLOEXEC))
+    const taken = attach(fd, name)
+    setMtu(taken, mtu)
+    return { port: new PacketPort(fd), name: taken }
+  } catch (error) {
+    if (fd >= 0) closeDescriptor(fd)
+    throw error instanceof SystemError ? refused(name, error) : error
+  }
+}
+
+function attach(fd: number, name: string): string {
+  const request = interfaceRequest(name)
+  new DataView(request.buffer).setUint16(NAME_BYTES, IFF_TUN_NO_PI, true)
+  checked('TUNSETIFF', ioctl(fd, TUNSETIFF, addressOf(request)))
+  return new TextDecoder().decode(request.subarray(0, request.indexOf(0)))
+}
+
+function setMtu(name: string, mtu: number): void {
+  const request = interfaceRequest(name)
+  new DataView(request.buffer).setInt32(NAME_BYTES, mtu, true)
+  const any = checked('socket', socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0))
+  try {
+    checked('SIOCSIFMTU', ioctl(any, SIOCSIFMTU, addressOf(request)))
+  } finally {
+    closeDescriptor(any)
+  }
+}
+
+function interfaceRequest(name: string): Uint8Array {
+  const request = new Uint8Array(IFREQ_BYTES)
+  new TextEncoder().encodeInto(name, request.subarray(0, NAME_BYTES - 1))
+  return request
+}
+
+function refused(name: string, cause: SystemError): LaneError {
+  switch (cause.code) {
+    case 'EPERM':
+    case 'EACCES':
+      return new LaneError(
+        'tun-not-permitted',
+        `cannot open ${name}: not permitted: run as root or give CAP_NET_ADMIN`,
+        {
+          cause,
+        },
+      )
+    case 'EBUSY':
+      return new LaneError('tun-busy', `cannot open ${name}: it is in use by another program: choose another name`, {
+        cause,
+      })
+    case 'ENOENT':
+    case 'ENODEV':
+    case 'ENXIO':
+      return new LaneError(
+        'no-tun-device',
+        `cannot open ${name}: there is no /dev/net/tun: load the kernel module tun, or let the container have the device`,
+        { cause },
+      )
+    default:
+      return new LaneError(
+        'tun-name-refused',
+        `cannot open ${name}: ${cause.message}: is there an interface of that name? choose another name`,
+        { cause },
+      )
+  }
+}
