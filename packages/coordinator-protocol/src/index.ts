@@ -5,6 +5,18 @@ export { MAX_FRAME_LENGTH, MAX_MESSAGE_TO_COORDINATOR, MAX_MESSAGE_TO_NODE } fro
 export { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 export { ChannelResponder, type ResponderOutput } from './channel-responder.ts'
 export {
+  type ClientAnswer,
+  type ClientError,
+  type ClientInput,
+  type ClientMethod,
+  type ClientOptions,
+  type ClientOutput,
+  type ClientRequest,
+  type ClientState,
+  linkEndpointText,
+} from './client-interface.ts'
+export { CoordinatorClient } from './coordinator-client.ts'
+export {
   type Answer,
   type AnswerError,
   answerSchema,

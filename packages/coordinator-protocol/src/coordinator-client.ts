@@ -1,0 +1,413 @@
+import { assertNever, type Core, earliest, type Instant, invariant, later, type Now, seconds } from '@weft/base'
+import type { NodeId } from '@weft/keys'
+import { Backoff } from './backoff.ts'
+import { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
+import type { ClientInput, ClientOptions, ClientOutput, ClientState } from './client-interface.ts'
+import { type Attempt, ConnectionRound } from './connection-round.ts'
+import { Liveness } from './liveness.ts'
+import { type FromCoordinator, readFromCoordinator } from './messages.ts'
+import type { Netmap } from './netmap.ts'
+import { type Followed, NetmapFollower } from './netmap-follower.ts'
+import { PendingRequests } from './pending-requests.ts'
+
+/**
+ * A node's standing with its coordinator, over any number of connections.
+ *
+ * stopped · connecting: all endpoints are tried side by side, the first whose channel opens wins and the others are closed ·
+ * connected: one open channel · waiting: until the next try, ever longer. On an open channel the node subscribes with the
+ * netmap that it holds, and asks what its owner asks; nothing that was sent is sent again by itself.
+ *
+ * A failure of the coordinator changes no netmap: the last whole one stays.
+ */
+type Phase =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'connecting'; readonly round: ConnectionRound }
+  | {
+      readonly kind: 'connected'
+      readonly connection: number
+      readonly channel: ChannelInitiator
+      readonly liveness: Liveness
+    }
+  | { readonly kind: 'waiting'; readonly until: Instant }
+
+type Connected = Extract<Phase, { readonly kind: 'connected' }>
+
+interface Subscription {
+  readonly node: NodeId
+  readonly follower: NetmapFollower
+  /** Without an answer yet. */
+  request: { readonly id: number; readonly deadline: Instant } | undefined
+}
+
+/** From the try to connect to the open channel. */
+const CONNECT_TIMEOUT = seconds(10)
+const SUBSCRIBE_TIMEOUT = seconds(10)
+const PING = '{"type":"ping"}'
+
+export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
+  readonly #options: ClientOptions
+  readonly #backoff: Backoff
+  readonly #requests = new PendingRequests()
+  readonly #outputs: ClientOutput[] = []
+  #phase: Phase = { kind: 'stopped' }
+  #state: ClientState | undefined
+  #subscription: Subscription | undefined
+  #nextConnection = 1
+  #nextRequest = 1
+
+  constructor(options: ClientOptions) {
+    invariant(options.endpoints.length > 0, 'a coordinator has an endpoint')
+    this.#options = options
+    this.#backoff = new Backoff(options.random)
+    if (options.subscription !== undefined) this.#follow(options.subscription.node, options.subscription.held)
+  }
+
+  handle(input: ClientInput, now: Now): void {
+    switch (input.kind) {
+      case 'start':
+        if (this.#phase.kind === 'stopped') this.#start(now)
+        break
+      case 'stop':
+        this.#stop()
+        break
+      case 'connected':
+        this.#onConnected(input.connection, now)
+        break
+      case 'closed':
+        this.#onClosed(input.connection, input.reason, now)
+        break
+      case 'received':
+        this.#onReceived(input.connection, input.frame, now)
+        break
+      case 'request':
+        this.#push(this.#requests.add(input, now.instant))
+        this.#sendWaiting()
+        break
+      case 'subscribe':
+        this.#follow(input.node, input.held)
+        this.#subscribe(now.instant)
+        break
+      case 'network-changed':
+        this.#onNetworkChanged(now)
+        break
+      default:
+        assertNever(input)
+    }
+  }
+
+  wake(now: Now): void {
+    for (const answer of this.#requests.expire(now.instant)) this.#push(answer)
+    const phase = this.#phase
+    switch (phase.kind) {
+      case 'stopped':
+        break
+      case 'waiting':
+        if (phase.until <= now.instant) this.#transitionToConnecting(now)
+        break
+      case 'connecting':
+        if (phase.round.until <= now.instant) this.#onRoundFailed(phase.round, now)
+        break
+      case 'connected':
+        this.#keepAlive(phase, now)
+        break
+      default:
+        assertNever(phase)
+    }
+  }
+
+  poll(): ClientOutput | undefined {
+    return this.#outputs.shift()
+  }
+
+  nextTimeout(): Instant | undefined {
+    return earliest(this.#requests.nextDeadline(), this.#phaseTimeout())
+  }
+
+  #start(now: Now): void {
+    this.#backoff.reset()
+    this.#tellState({ kind: 'state', state: 'connecting', since: now.wall })
+    this.#transitionToConnecting(now)
+  }
+
+  #stop(): void {
+    this.#closeAll()
+    this.#phase = { kind: 'stopped' }
+    this.#state = undefined
+    const error = { code: 'stopped', message: 'the connection to the coordinator was ended here' } as const
+    for (const answer of this.#requests.failAll(error)) this.#push(answer)
+  }
+
+  #transitionToConnecting(now: Now): void {
+    const round = new ConnectionRound(
+      this.#options.endpoints,
+      this.#nextConnection,
+      later(now.instant, CONNECT_TIMEOUT),
+    )
+    this.#nextConnection += this.#options.endpoints.length
+    this.#phase = { kind: 'connecting', round }
+    for (const { connection, endpoint } of round.attempts) this.#outputs.push({ kind: 'connect', connection, endpoint })
+  }
+
+  #transitionToConnected({ connection, endpoint }: Attempt, channel: ChannelInitiator, now: Now): void {
+    this.#closeAll(connection)
+    this.#phase = { kind: 'connected', connection, channel, liveness: new Liveness(now.instant) }
+    this.#tellState({ kind: 'state', state: 'connected', since: now.wall, endpoint })
+    this.#subscribe(now.instant)
+    this.#sendWaiting()
+  }
+
+  #transitionToWaiting(reason: string, now: Now): void {
+    const since = this.#state?.state === 'away' ? this.#state.since : now.wall
+    if (this.#subscription !== undefined) this.#subscription.request = undefined
+    this.#phase = { kind: 'waiting', until: later(now.instant, this.#backoff.next()) }
+    this.#tellState({ kind: 'state', state: 'away', since, reason })
+  }
+
+  #onConnected(connection: number, now: Now): void {
+    const attempt = this.#attempt(connection)
+    if (attempt !== undefined) attempt.channel ??= new ChannelInitiator({ ...this.#options, at: now.wall })
+  }
+
+  #onClosed(connection: number, reason: string | undefined, now: Now): void {
+    const phase = this.#phase
+    if (phase.kind === 'connecting') {
+      const attempt = phase.round.attempt(connection)
+      if (attempt === undefined) return
+      phase.round.onClosed(attempt, reason ?? 'the connection was closed')
+      if (phase.round.isOver) this.#onRoundFailed(phase.round, now)
+    } else if (phase.kind === 'connected' && phase.connection === connection) {
+      this.#onLost(phase, `the coordinator closed the connection${reason === undefined ? '' : ` (${reason})`}`, now)
+    }
+  }
+
+  #onReceived(connection: number, frame: Uint8Array, now: Now): void {
+    const channel = this.#channel(connection)
+    if (channel === undefined) return
+    channel.receive(frame)
+    for (let output = channel.poll(); output !== undefined; output = channel.poll()) {
+      this.#onChannel(connection, channel, output, now)
+    }
+    if (this.#phase.kind === 'connected' && this.#phase.connection === connection) {
+      this.#phase.liveness.onHeard(now.instant)
+    }
+  }
+
+  #onChannel(connection: number, channel: ChannelInitiator, output: ChannelOutput, now: Now): void {
+    switch (output.kind) {
+      case 'frame':
+        this.#outputs.push({ kind: 'send', connection, frame: output.frame })
+        break
+      case 'open': {
+        const attempt = this.#attempt(connection)
+        if (attempt !== undefined) this.#transitionToConnected(attempt, channel, now)
+        break
+      }
+      case 'message':
+        this.#onMessage(output.text, now)
+        break
+      case 'failed':
+        this.#onChannelFailed(connection, output.message, now)
+        break
+      default:
+        assertNever(output)
+    }
+  }
+
+  #onChannelFailed(connection: number, message: string, now: Now): void {
+    const phase = this.#phase
+    if (phase.kind === 'connected') this.#onLost(phase, message, now)
+    else if (phase.kind === 'connecting') {
+      const attempt = phase.round.attempt(connection)
+      if (attempt === undefined) return
+      this.#outputs.push({ kind: 'disconnect', connection })
+      phase.round.onRefused(attempt, message)
+      if (phase.round.isOver) this.#onRoundFailed(phase.round, now)
+    }
+  }
+
+  #onRoundFailed(round: ConnectionRound, now: Now): void {
+    const message = round.failure()
+    this.#closeAll()
+    for (const answer of this.#requests.failAll({ code: 'away', message })) this.#push(answer)
+    this.#transitionToWaiting(message, now)
+  }
+
+  #onLost(phase: Connected, reason: string, now: Now): void {
+    this.#closeAll()
+    if (phase.liveness.isStable(now.instant)) this.#backoff.reset()
+    const message = 'the connection was lost before the coordinator answered: see whether it was done, and try again'
+    for (const answer of this.#requests.failSent({ code: 'away', message })) this.#push(answer)
+    this.#transitionToWaiting(reason, now)
+  }
+
+  #onMessage(text: string, now: Now): void {
+    const message = readFromCoordinator(text)
+    if (message === undefined) {
+      this.#onFault('the coordinator says what this weft does not know: update the older of the two', now)
+      return
+    }
+    switch (message.type) {
+      case 'pong':
+        break
+      case 'answer':
+        this.#onAnswer(message, now)
+        break
+      case 'netmap':
+        if (this.#subscription !== undefined) this.#onFollowed(this.#subscription.follower.onNetmap(message), now)
+        break
+      case 'change':
+        if (this.#subscription !== undefined) this.#onFollowed(this.#subscription.follower.onChange(message), now)
+        break
+      default:
+        assertNever(message)
+    }
+  }
+
+  #onAnswer(answer: Extract<FromCoordinator, { readonly type: 'answer' }>, now: Now): void {
+    if (answer.id !== this.#subscription?.request?.id) {
+      this.#push(this.#requests.answer(answer.id, answer))
+      return
+    }
+    this.#subscription.request = undefined
+    if ('error' in answer) this.#onFault(answer.error.message, now)
+  }
+
+  #onFollowed(followed: Followed, now: Now): void {
+    switch (followed.kind) {
+      case 'nothing':
+        break
+      case 'netmap':
+      case 'change':
+        this.#outputs.push(followed)
+        break
+      case 'subscribe-anew':
+        this.#requestNetmap({}, now.instant)
+        break
+      case 'fault':
+        this.#onFault("the coordinator's changes do not fit its netmap: update it, or restart it", now)
+        break
+      default:
+        assertNever(followed)
+    }
+  }
+
+  #onFault(reason: string, now: Now): void {
+    if (this.#phase.kind === 'connected') this.#onLost(this.#phase, reason, now)
+  }
+
+  #onNetworkChanged(now: Now): void {
+    const phase = this.#phase
+    if (phase.kind === 'waiting' || phase.kind === 'connecting') {
+      this.#closeAll()
+      this.#backoff.reset()
+      this.#transitionToConnecting(now)
+    } else if (phase.kind === 'connected') {
+      this.#ping(phase, now)
+      phase.liveness.onDoubt(now.instant)
+    }
+  }
+
+  #keepAlive(phase: Connected, now: Now): void {
+    const due = phase.liveness.due(now.instant)
+    const deadline = this.#subscription?.request?.deadline
+    if (due === 'close' || (deadline !== undefined && deadline <= now.instant)) {
+      this.#onLost(phase, 'the coordinator does not answer any more', now)
+    } else if (due === 'ping') this.#ping(phase, now)
+  }
+
+  #ping(phase: Connected, now: Now): void {
+    phase.liveness.onPing(now.instant)
+    this.#say(phase, PING)
+  }
+
+  #follow(node: NodeId, held: Netmap | undefined): void {
+    this.#subscription = { node, follower: new NetmapFollower(held), request: undefined }
+  }
+
+  #subscribe(now: Instant): void {
+    if (this.#subscription !== undefined && this.#phase.kind === 'connected') {
+      this.#requestNetmap(this.#subscription.follower.subscribe(), now)
+    }
+  }
+
+  #requestNetmap(held: { readonly epoch?: string; readonly number?: number }, now: Instant): void {
+    if (this.#subscription === undefined || this.#phase.kind !== 'connected') return
+    const id = this.#nextRequest++
+    this.#subscription.request = { id, deadline: later(now, SUBSCRIBE_TIMEOUT) }
+    const params = { node: this.#subscription.node, ...held }
+    this.#say(this.#phase, JSON.stringify({ type: 'request', id, method: 'subscribe', params }))
+  }
+
+  #sendWaiting(): void {
+    if (this.#phase.kind !== 'connected') return
+    for (;;) {
+      const id = this.#nextRequest
+      const request = this.#requests.takeWaiting(id)
+      if (request === undefined) return
+      this.#nextRequest++
+      const { method, params } = request
+      this.#say(this.#phase, JSON.stringify({ type: 'request', id, method, params }))
+    }
+  }
+
+  #say({ connection, channel }: Connected, message: string): void {
+    channel.send(message)
+    for (let output = channel.poll(); output !== undefined; output = channel.poll()) {
+      invariant(output.kind === 'frame', 'saying something brings frames only')
+      this.#outputs.push({ kind: 'send', connection, frame: output.frame })
+    }
+  }
+
+  #closeAll(but?: number): void {
+    for (const connection of this.#connections()) {
+      if (connection !== but) this.#outputs.push({ kind: 'disconnect', connection })
+    }
+  }
+
+  #connections(): readonly number[] {
+    const phase = this.#phase
+    switch (phase.kind) {
+      case 'connecting':
+        return phase.round.attempts.map(({ connection }) => connection)
+      case 'connected':
+        return [phase.connection]
+      default:
+        return []
+    }
+  }
+
+  #attempt(connection: number): Attempt | undefined {
+    return this.#phase.kind === 'connecting' ? this.#phase.round.attempt(connection) : undefined
+  }
+
+  #channel(connection: number): ChannelInitiator | undefined {
+    if (this.#phase.kind !== 'connected') return this.#attempt(connection)?.channel
+    return this.#phase.connection === connection ? this.#phase.channel : undefined
+  }
+
+  #phaseTimeout(): Instant | undefined {
+    const phase = this.#phase
+    switch (phase.kind) {
+      case 'stopped':
+        return undefined
+      case 'waiting':
+        return phase.until
+      case 'connecting':
+        return phase.round.until
+      case 'connected':
+        return earliest(phase.liveness.nextTimeout(), this.#subscription?.request?.deadline)
+      default:
+        return assertNever(phase)
+    }
+  }
+
+  #tellState(state: ClientState): void {
+    const before = this.#state
+    this.#state = state
+    if (before?.state !== 'away' || state.state !== 'away' || before.reason !== state.reason) this.#outputs.push(state)
+  }
+
+  #push(output: ClientOutput | undefined): void {
+    if (output !== undefined) this.#outputs.push(output)
+  }
+}
