@@ -1,0 +1,180 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import {
+  type Clock,
+  familyOf,
+  type IpAddress,
+  type Logger,
+  milliseconds,
+  parseIp,
+  prefixOf,
+  type Random,
+} from '@weft/base'
+import { ChannelResponder } from '@weft/coordinator-protocol'
+import type { CryptoProvider, PrivateKey } from '@weft/keys'
+import { type WebSocket, WebSocketServer } from 'ws'
+import {
+  ChannelConnection,
+  type ChannelDesk,
+  type ConnectionLimits,
+  type ConnectionOwner,
+} from './channel-connection.ts'
+import type { Counters, StrangerEvent } from './counters.ts'
+
+const PATH = '/v1/channel'
+const SUBPROTOCOL = 'weft.channel.1'
+/** One Noise message. */
+const MAX_FRAME = 65_535
+/** How long nodes have to say good-bye when the coordinator closes, in ms. */
+const CLOSING = 1_000
+
+export interface ChannelLimits extends ConnectionLimits {
+  /** Connections that are of no known device. Devices have room beside them. */
+  readonly strangers: number
+  /** Of those, from one address: an IPv4 address, or the /64 of an IPv6 one. */
+  readonly strangersOfOneAddress: number
+  readonly connections: number
+}
+
+export const defaultLimits: ChannelLimits = {
+  handshake: milliseconds(10_000),
+  registration: milliseconds(60_000),
+  keepalive: milliseconds(20_000),
+  frames: { burst: 200, perSecond: 50 },
+  requests: { burst: 50, perSecond: 10 },
+  waitingRequests: 16,
+  backlog: 64 * 1024 * 1024,
+  strangers: 512,
+  strangersOfOneAddress: 64,
+  connections: 20_000,
+}
+
+interface ServerOptions {
+  readonly desk: ChannelDesk
+  readonly channelKey: PrivateKey<'channel'>
+  /** For that key, and not about to expire. */
+  readonly certificate: () => Uint8Array
+  readonly crypto: CryptoProvider
+  readonly random: Random
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly limits: ChannelLimits
+  readonly logger: Logger
+}
+
+/** Takes WebSocket upgrades at `/v1/channel`, and bounds how many there are. */
+export class ChannelServer implements ConnectionOwner {
+  readonly #options: ServerOptions
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME,
+    perMessageDeflate: false,
+    clientTracking: false,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  })
+  readonly #connections = new Map<number, ChannelConnection>()
+  readonly #strangers = new Set<ChannelConnection>()
+  readonly #strangersFrom = new Map<string, number>()
+  #lastNumber = 0
+  #isClosing = false
+  #onEmpty: (() => void) | undefined
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+    this.#sockets.on('wsClientError', () => options.counters.count('upgrade-refused'))
+  }
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  tell(subscriber: number, message: string): void {
+    this.#connections.get(subscriber)?.tell(message)
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = this.#refusalOf(request)
+    if (refusal === undefined) {
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request))
+      return
+    }
+    this.#options.counters.count(refusal.event)
+    socket.on('error', () => {})
+    socket.end(`HTTP/1.1 ${refusal.status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  }
+
+  known(connection: ChannelConnection): void {
+    if (!this.#strangers.delete(connection)) return
+    const origin = originOf(connection.source)
+    const left = (this.#strangersFrom.get(origin) ?? 1) - 1
+    if (left === 0) this.#strangersFrom.delete(origin)
+    else this.#strangersFrom.set(origin, left)
+  }
+
+  closed(connection: ChannelConnection): void {
+    this.known(connection)
+    this.#connections.delete(connection.number)
+    if (this.#connections.size === 0) this.#onEmpty?.()
+  }
+
+  /** Says good-bye to all nodes, and hangs up on those that do not answer. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    if (this.#connections.size > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#onEmpty = resolve
+      for (const connection of this.#connections.values()) connection.close()
+      const timer = setTimeout(() => this.#terminateAll(), CLOSING)
+      await promise
+      clearTimeout(timer)
+    }
+    this.#sockets.close()
+  }
+
+  #terminateAll(): void {
+    for (const connection of this.#connections.values()) connection.terminate()
+  }
+
+  #refusalOf(request: IncomingMessage): { readonly event: StrangerEvent; readonly status: string } | undefined {
+    const { limits } = this.#options
+    const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',')
+    if (request.url?.split('?', 1)[0] !== PATH) return { event: 'upgrade-refused', status: '404 Not Found' }
+    if (!offered.some((name) => name.trim() === SUBPROTOCOL))
+      return { event: 'upgrade-refused', status: '400 Bad Request' }
+    const isFull =
+      this.#isClosing ||
+      this.#connections.size >= limits.connections ||
+      this.#strangers.size >= limits.strangers ||
+      (this.#strangersFrom.get(originOf(sourceOf(request))) ?? 0) >= limits.strangersOfOneAddress
+    return isFull ? { event: 'too-many-connections', status: '503 Service Unavailable' } : undefined
+  }
+
+  #accept(socket: WebSocket, request: IncomingMessage): void {
+    const { desk, limits, clock, counters, logger, crypto, random, channelKey, certificate } = this.#options
+    const source = sourceOf(request)
+    const connection = new ChannelConnection({
+      number: ++this.#lastNumber,
+      socket,
+      source,
+      channel: new ChannelResponder({ crypto, random, channelKey, certificate: certificate() }),
+      desk,
+      owner: this,
+      limits,
+      clock,
+      counters,
+      logger,
+    })
+    this.#connections.set(connection.number, connection)
+    this.#strangers.add(connection)
+    const origin = originOf(source)
+    this.#strangersFrom.set(origin, (this.#strangersFrom.get(origin) ?? 0) + 1)
+  }
+}
+
+const sourceOf = (request: IncomingMessage): IpAddress | undefined => parseIp(request.socket.remoteAddress ?? '')
+
+/** Whoever has one IPv6 address mostly has its whole /64. */
+function originOf(source: IpAddress | undefined): string {
+  if (source === undefined) return 'unknown'
+  return familyOf(source) === 4 ? source : prefixOf(source, 64)
+}

@@ -1,0 +1,64 @@
+import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
+import type { LinkEndpoint } from '@weft/identity'
+import * as z from 'zod'
+import type { Coordinator } from './coordinator.ts'
+import { DEFAULT_LINK_SECONDS, type LinkWish } from './join-links.ts'
+import { Refusal } from './refusal.ts'
+import { createdLink, linkSummaries } from './request-desk.ts'
+
+const MAX_LINK_SECONDS = 10 * 365 * 24 * 3_600
+const MAX_TAGS = 16
+
+const nothing = z.strictObject({}).optional()
+const linkId = z.strictObject({ id: z.string().min(1).max(64) })
+const linkWish = z.strictObject({
+  reusable: z.boolean().default(false),
+  expiresSeconds: z.int().min(1).max(MAX_LINK_SECONDS).default(DEFAULT_LINK_SECONDS),
+  tags: z
+    .array(z.string().regex(/^[a-z0-9-]{1,32}$/, 'a tag is 1 to 32 of a-z, 0-9 and -'))
+    .max(MAX_TAGS)
+    .default([]),
+})
+
+/** What whoever runs the coordinator asks it through its control socket: in the name of the first account. */
+export function controlMethods(options: {
+  readonly coordinator: Coordinator
+  readonly endpoints: () => readonly LinkEndpoint[]
+  readonly seconds: () => number
+  readonly status: () => object
+}): Readonly<Record<string, ControlMethod>> {
+  const { coordinator, endpoints, seconds, status } = options
+  const account = coordinator.firstAccount
+  return {
+    status: method(nothing, 'read', async () => status()),
+    'link-create': method(linkWish, 'change', async (asked) => {
+      const wish: LinkWish = { ...asked, account, printedAtStart: false }
+      return createdLink(await coordinator.createLink(wish, endpoints()))
+    }),
+    'link-list': method(nothing, 'read', async () => ({
+      links: linkSummaries(await coordinator.listLinks(account), seconds()),
+    })),
+    'link-revoke': method(linkId, 'change', async ({ id }) => {
+      await coordinator.revokeLink(account, id)
+      return {}
+    }),
+  }
+}
+
+function method<Params>(
+  params: { parse(value: unknown): Params },
+  access: 'read' | 'change',
+  run: (params: Params) => Promise<unknown>,
+): ControlMethod {
+  return controlMethod<Params>({
+    access,
+    params,
+    run: async (asked) => {
+      try {
+        return await run(asked)
+      } catch (error) {
+        throw error instanceof Refusal ? new ControlError(error.code, error.message, error) : error
+      }
+    },
+  }) as ControlMethod
+}

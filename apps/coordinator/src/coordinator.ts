@@ -1,0 +1,271 @@
+import {
+  type Clock,
+  CoreRunner,
+  type Endpoint,
+  type IpAddress,
+  invariant,
+  type Logger,
+  type Prefix,
+  type Random,
+} from '@weft/base'
+import { type LinkEndpoint, meshPrefix } from '@weft/identity'
+import type { AccountId, CryptoProvider, NodeId, PublicKey } from '@weft/keys'
+import { systemAlarm } from '@weft/linux'
+import type { DeviceRow, LinkRow, StoreTransaction } from '@weft/storage'
+import { type Joined, type JoinWish, join, secondsOf } from './join.ts'
+import { createLink, type LinkWish, linkKeyHash, requireOpen } from './join-links.ts'
+import type { MeshFiles } from './mesh-files.ts'
+import { applyChange, type MeshState } from './mesh-state.ts'
+import { type FeedInput, type FeedOutput, NetmapFeed, type Subscriber } from './netmap-feed.ts'
+import { Presence } from './presence.ts'
+import { noteSource, publish } from './publish.ts'
+import { Refusal } from './refusal.ts'
+
+/** Transactions that wait; beyond, requests are answered `busy`. */
+const MAX_WAITING = 1_000
+
+/** Who asks, as the channel proves. */
+export interface Caller {
+  readonly channelKey: PublicKey<'channel'>
+  readonly source: IpAddress | undefined
+}
+
+/** What a transaction has for its caller, and the devices that it changed, all with one number. */
+interface Outcome<T> {
+  readonly result: T
+  readonly changed: readonly DeviceRow[]
+}
+
+/**
+ * The mesh and everything that can be asked of it. There is one writer: each change is a transaction, then a new snapshot,
+ * then told to whom it concerns, before the next one begins. What fails leaves database, snapshot and netmaps as they were.
+ */
+export class Coordinator {
+  readonly #files: MeshFiles
+  readonly #crypto: CryptoProvider
+  readonly #random: Random
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #prefixes: readonly Prefix[]
+  readonly #feed: CoreRunner<FeedInput, FeedOutput>
+  readonly #presence: Presence
+  #state: MeshState
+  #lastWrite: Promise<void> = Promise.resolve()
+  #waiting = 0
+
+  constructor(options: {
+    readonly files: MeshFiles
+    readonly state: MeshState
+    readonly tell: (subscriber: Subscriber, message: string) => void
+    readonly crypto: CryptoProvider
+    readonly random: Random
+    readonly clock: Clock
+    readonly logger: Logger
+  }) {
+    const { files, state, tell, crypto, random, clock, logger } = options
+    this.#files = files
+    this.#state = state
+    this.#crypto = crypto
+    this.#random = random
+    this.#clock = clock
+    this.#logger = logger
+    this.#prefixes = [state.range, meshPrefix(state.rootKey, crypto)]
+    this.#presence = new Presence((online) => this.#writePresence(online))
+    this.#feed = new CoreRunner({
+      core: new NetmapFeed(state),
+      clock,
+      alarm: systemAlarm(),
+      act: ({ subscriber, message }) => tell(subscriber, message),
+    })
+  }
+
+  get state(): MeshState {
+    return this.#state
+  }
+
+  /** The mesh's own addresses. */
+  get prefixes(): readonly Prefix[] {
+    return this.#prefixes
+  }
+
+  isDevice(key: PublicKey<'channel'>): boolean {
+    return this.#state.nodesByChannelKey.has(key)
+  }
+
+  /** The certificates that a join link's bearer needs; also for a device that was let in already, and lost the answer. */
+  openLink(caller: Caller, linkKey: PublicKey<'link'>): Promise<{ account: Uint8Array; link: Uint8Array }> {
+    return this.#read(async (transaction) => {
+      const link = await transaction.linkByKeyHash(linkKeyHash(linkKey, this.#crypto))
+      if (link === undefined)
+        throw new Refusal('link-unknown', 'this coordinator does not know the join link: ask for a new one')
+      const device = await transaction.deviceByChannelKey(caller.channelKey)
+      if (device === undefined || !(await transaction.hasUsedLink(link.id, device.id)))
+        requireOpen(link, this.#seconds())
+      const account = await transaction.account(link.accountId)
+      invariant(account !== undefined, 'a link has its account')
+      return { account: account.certificate, link: link.certificate }
+    })
+  }
+
+  async join(wish: JoinWish): Promise<DeviceRow> {
+    const { id, range } = this.#state
+    const place = { mesh: id, range, crypto: this.#crypto, at: this.#clock().wall }
+    const { device, changed } = await this.#write(async (transaction) =>
+      outcomeOf(await join(transaction, wish, place)),
+    )
+    if (changed) this.#logger.info('device joined', { device: device.id, name: device.name })
+    return device
+  }
+
+  publish(
+    caller: Caller,
+    news: { readonly endpoints: readonly Endpoint[]; readonly record: Uint8Array | undefined },
+  ): Promise<unknown> {
+    return this.#write(async (transaction) => {
+      const device = await this.#deviceOf(transaction, caller)
+      return outcomeOf(await publish(transaction, device, news, this.#placeOf(caller)))
+    })
+  }
+
+  /** Whether the caller may subscribe as that node; it is noted where it comes from. */
+  async admit(caller: Caller, node: NodeId): Promise<void> {
+    await this.#write(async (transaction) => {
+      const device = await this.#deviceOf(transaction, caller)
+      if (device.id !== node)
+        throw new Refusal('not-registered', 'this channel is of another device: subscribe with the id of this one')
+      return outcomeOf(await noteSource(transaction, device, this.#placeOf(caller)))
+    })
+  }
+
+  /** Begins to tell a channel that was admitted. */
+  subscribe(input: Omit<Extract<FeedInput, { kind: 'subscribe' }>, 'kind'>): void {
+    this.#feed.tell({ kind: 'subscribe', ...input })
+    this.#presence.opened(input.node)
+  }
+
+  unsubscribe(subscriber: Subscriber, node: NodeId): void {
+    this.#feed.tell({ kind: 'unsubscribe', subscriber })
+    this.#presence.closed(node)
+  }
+
+  /** The account whose device the caller is. @throws {Refusal} `not-registered`. */
+  accountOf(caller: Caller): AccountId {
+    const node = this.#state.nodesByChannelKey.get(caller.channelKey)
+    const device = node === undefined ? undefined : this.#state.devices.get(node)
+    if (device === undefined) throw notRegistered()
+    return device.account
+  }
+
+  /** The account of whoever runs the coordinator. */
+  get firstAccount(): AccountId {
+    const [first] = this.#state.accounts.keys()
+    invariant(first !== undefined, 'a mesh has an account from the first start on')
+    return first
+  }
+
+  createLink(wish: LinkWish, endpoints: readonly LinkEndpoint[]): Promise<{ row: LinkRow; text: string }> {
+    const signer = this.#files.signers.get(wish.account)
+    invariant(signer !== undefined, 'every account has its key')
+    const crypto = this.#crypto
+    return this.#read((transaction) =>
+      createLink(transaction, wish, {
+        mesh: this.#state.id,
+        coordinatorKey: this.#files.coordinatorKey.publicKey(crypto),
+        signer,
+        endpoints,
+        crypto,
+        random: this.#random,
+        at: this.#seconds(),
+      }),
+    )
+  }
+
+  listLinks(account: AccountId): Promise<readonly LinkRow[]> {
+    return this.#read((transaction) => transaction.linksOf(account))
+  }
+
+  revokeLink(account: AccountId, id: string): Promise<void> {
+    return this.#read(async (transaction) => {
+      const link = await transaction.link(id)
+      if (link?.accountId !== account) throw new Refusal('not-found', `there is no join link ${id}: see link list`)
+      if (link.revoked === undefined) await transaction.revokeLink(id, this.#seconds())
+    })
+  }
+
+  /** Once everything that was asked is done; channels are closed before. */
+  async settled(): Promise<void> {
+    await this.#presence.settled()
+    await this.#lastWrite
+  }
+
+  #seconds(): number {
+    return secondsOf(this.#clock().wall)
+  }
+
+  #placeOf({ source }: Caller) {
+    return { prefixes: this.#prefixes, crypto: this.#crypto, source }
+  }
+
+  async #deviceOf(transaction: StoreTransaction, { channelKey }: Caller): Promise<DeviceRow> {
+    const device = await transaction.deviceByChannelKey(channelKey)
+    if (device === undefined || !this.#state.devices.has(device.id)) throw notRegistered()
+    return device
+  }
+
+  async #writePresence(online: ReadonlyMap<NodeId, boolean>): Promise<void> {
+    try {
+      await this.#write(async (transaction) => {
+        const changed: DeviceRow[] = []
+        let number: number | undefined
+        for (const [id, isOnline] of online) {
+          const device = await transaction.device(id)
+          if (device === undefined || device.online === isOnline) continue
+          number ??= await transaction.nextNumber()
+          await transaction.setOnline(id, isOnline, number)
+          changed.push({ ...device, online: isOnline, changed: number })
+        }
+        return { result: undefined, changed }
+      })
+    } catch (error) {
+      this.#logger.error('cannot note who is online', {
+        reason: error instanceof Error ? error.message : String(error),
+      })
+      throw error
+    }
+  }
+
+  #read<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    return this.#write(async (transaction) => ({ result: await work(transaction), changed: [] }))
+  }
+
+  async #write<T>(work: (transaction: StoreTransaction) => Promise<Outcome<T>>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING) throw new Refusal('busy', 'the coordinator has too much to do: try again later')
+    const before = this.#lastWrite
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#lastWrite = promise
+    this.#waiting++
+    try {
+      await before
+      const { result, changed } = await this.#files.store.transaction(work)
+      this.#apply(changed)
+      return result
+    } finally {
+      this.#waiting--
+      resolve()
+    }
+  }
+
+  #apply(changed: readonly DeviceRow[]): void {
+    const [first] = changed
+    if (first === undefined) return
+    this.#state = applyChange(this.#state, { number: first.changed, devices: changed })
+    this.#feed.tell({ kind: 'changed', state: this.#state, touched: changed.map((device) => device.id) })
+  }
+}
+
+function outcomeOf(joined: Joined): Outcome<Joined> {
+  return { result: joined, changed: joined.changed ? [joined.device] : [] }
+}
+
+const notRegistered = (): Refusal =>
+  new Refusal('not-registered', 'this device is not registered here: join with a link first')

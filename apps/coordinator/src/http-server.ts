@@ -1,0 +1,83 @@
+import type { Server } from 'node:http'
+import type { IpAddress } from '@weft/base'
+import { parseIp } from '@weft/base'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { ChannelServer } from './channel-server.ts'
+import type { Counters } from './counters.ts'
+import { hasNoIpv6, type ListenAddress, listenErrorOf, resolveHost, withoutIpv6 } from './listen-address.ts'
+
+const REQUEST_TIMEOUT_MS = 10_000
+const MAX_BODY = 1_024
+const MAX_HEADERS = 8 * 1_024
+const CHANNEL_VERSION = 1
+/** Sockets of all kinds, above what channels are bounded to. */
+const MAX_SOCKETS = 25_000
+
+/** HTTP for people and programs that look after the coordinator; nodes upgrade to the channel. */
+export class HttpServer {
+  readonly #app: FastifyInstance<Server>
+
+  #channels: ChannelServer | undefined
+
+  constructor(counters: Counters) {
+    this.#app = Fastify({
+      logger: false,
+      bodyLimit: MAX_BODY,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: REQUEST_TIMEOUT_MS,
+      forceCloseConnections: true,
+      http: { maxHeaderSize: MAX_HEADERS, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+      clientErrorHandler: (error, socket) => {
+        if (error.code !== 'ECONNRESET') counters.count('http-malformed')
+        if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        else socket.destroy()
+      },
+    })
+    this.#app.get('/healthz', (_request, reply) => {
+      const isReady = this.#channels !== undefined
+      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'starting', channel: CHANNEL_VERSION })
+    })
+    this.#app.server.maxConnections = MAX_SOCKETS
+    this.#app.server.on('upgrade', (request, socket, head) => {
+      if (this.#channels === undefined) socket.destroy()
+      else this.#channels.upgrade(request, socket, head)
+    })
+  }
+
+  /** From now on nodes are let in. */
+  serve(channels: ChannelServer): void {
+    this.#channels = channels
+  }
+
+  /** Where it listens then. @throws {CoordinatorError} `listen-busy`, `listen-denied`, `listen-failed`. */
+  async listen(listen: ListenAddress): Promise<{ readonly host: IpAddress; readonly port: number }> {
+    const host = await resolveHost(listen)
+    try {
+      await this.#listenAt(host, listen.port)
+    } catch (error) {
+      const other = withoutIpv6(host)
+      if (other === undefined || !hasNoIpv6(error)) throw listenErrorOf(listen, error)
+      await this.#listenAt(other, listen.port).catch((reason: unknown) => {
+        throw listenErrorOf(listen, reason)
+      })
+    }
+    return this.#bound()
+  }
+
+  /** Takes nobody any more. */
+  async close(): Promise<void> {
+    await this.#app.close()
+  }
+
+  async #listenAt(host: IpAddress, port: number): Promise<void> {
+    await this.#app.listen({ host, port })
+  }
+
+  #bound(): { readonly host: IpAddress; readonly port: number } {
+    const bound = this.#app.server.address()
+    const host = typeof bound === 'object' && bound !== null ? parseIp(bound.address) : undefined
+    if (host === undefined || typeof bound !== 'object' || bound === null)
+      throw new Error('the server is bound to nothing')
+    return { host, port: bound.port }
+  }
+}

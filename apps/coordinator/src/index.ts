@@ -1,0 +1,9 @@
+/** The coordination server: knows devices and their public keys, lets new ones in, and tells each node its netmap. */
+export { CoordinatorError, type CoordinatorErrorCode } from './coordinator-error.ts'
+export {
+  type CoordinatorOptions,
+  type CreatedLink,
+  type LinkOptions,
+  type RunningCoordinator,
+  startCoordinator,
+} from './start-coordinator.ts'

@@ -1,0 +1,83 @@
+import { type Endpoint, type IpAddress, type Prefix, toBase64 } from '@weft/base'
+import type { NetmapPeer } from '@weft/coordinator-protocol'
+import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
+import type { AccountRow, DeviceRow, MeshRow } from '@weft/storage'
+import { toldEndpoints } from './published-endpoints.ts'
+
+/** A device as the netmaps of others show it, and what decides who those others are. Never changed, only replaced. */
+export interface DeviceState {
+  readonly id: NodeId
+  readonly account: AccountId
+  readonly channelKey: PublicKey<'channel'>
+  readonly address4: IpAddress
+  readonly peer: NetmapPeer
+  /** The mesh's number at the last change of `peer`. */
+  readonly changed: number
+}
+
+/**
+ * A mesh at one number: a snapshot, never changed once it is made, so that whoever reads it sees one moment. A change
+ * copies the table of devices but shares every device that it does not touch; telling it to all nodes costs more.
+ */
+export interface MeshState {
+  readonly id: MeshId
+  readonly rootKey: PublicKey<'root'>
+  readonly range: Prefix
+  readonly epoch: string
+  readonly number: number
+  readonly accounts: ReadonlyMap<AccountId, AccountRow>
+  readonly devices: ReadonlyMap<NodeId, DeviceState>
+  readonly nodesByChannelKey: ReadonlyMap<PublicKey<'channel'>, NodeId>
+}
+
+/** What one transaction did to the mesh. */
+export interface MeshChange {
+  readonly number: number
+  readonly devices: readonly DeviceRow[]
+}
+
+export function meshStateOf(mesh: MeshRow, accounts: readonly AccountRow[], devices: readonly DeviceRow[]): MeshState {
+  const empty: MeshState = {
+    id: mesh.id,
+    rootKey: mesh.rootKey,
+    range: mesh.addressRange,
+    epoch: mesh.epoch,
+    number: mesh.number,
+    accounts: new Map(accounts.map((account) => [account.id, account])),
+    devices: new Map(),
+    nodesByChannelKey: new Map(),
+  }
+  return applyChange(empty, { number: mesh.number, devices })
+}
+
+export function applyChange(state: MeshState, change: MeshChange): MeshState {
+  const devices = new Map(state.devices)
+  const nodesByChannelKey = new Map(state.nodesByChannelKey)
+  for (const row of change.devices) {
+    const before = devices.get(row.id)
+    if (before !== undefined) nodesByChannelKey.delete(before.channelKey)
+    nodesByChannelKey.set(row.channelKey, row.id)
+    devices.set(row.id, deviceStateOf(row, state.accounts))
+  }
+  return { ...state, number: change.number, devices, nodesByChannelKey }
+}
+
+function deviceStateOf(row: DeviceRow, accounts: ReadonlyMap<AccountId, AccountRow>): DeviceState {
+  return {
+    id: row.id,
+    account: row.accountId,
+    channelKey: row.channelKey,
+    address4: row.address4,
+    changed: row.changed,
+    peer: {
+      id: row.id,
+      name: row.name,
+      owner: accounts.get(row.accountId)?.name ?? row.accountId,
+      address4: row.address4,
+      record: toBase64(row.record),
+      chain: toBase64(row.chain),
+      endpoints: [...toldEndpoints(row.endpoints, row.noted)] satisfies Endpoint[],
+      online: row.online,
+    },
+  }
+}

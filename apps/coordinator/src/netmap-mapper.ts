@@ -1,0 +1,77 @@
+import { invariant } from '@weft/base'
+import { INCOMPLETE, type Netmap, type NetmapChange, type NetmapPeer } from '@weft/coordinator-protocol'
+import type { NodeId } from '@weft/keys'
+import type { DeviceState, MeshState } from './mesh-state.ts'
+
+/** So that the longest message stays well below the channel's 16 MiB: a peer has at most some 9 KiB. */
+const PEERS_IN_ONE_MESSAGE = 1000
+
+/** The devices that `id` may see: those of its own account. What others grant comes with permissions. */
+export function mayFollow(state: MeshState, id: NodeId, other: NodeId): boolean {
+  return id !== other && state.devices.get(id)?.account === state.devices.get(other)?.account
+}
+
+/** The whole netmap of a node: a first message and, in a large mesh, changes that complete it. */
+export function netmapMessages(state: MeshState, id: NodeId): readonly (Netmap | NetmapChange)[] {
+  const self = deviceOf(state, id)
+  const [peers = [], ...more] = inParts(peersAmong(state, id, state.devices.keys()))
+  const netmap: Netmap = {
+    type: 'netmap',
+    epoch: state.epoch,
+    number: more.length === 0 ? state.number : INCOMPLETE,
+    mesh: { id: state.id, rootKey: state.rootKey, domain: 'weft', range: state.range },
+    self: { id, name: self.peer.name, owner: self.peer.owner, address4: self.address4 },
+    peers,
+    grants: [{ reason: 'own devices', account: self.account, protocol: 'any' }],
+  }
+  return [netmap, ...changesOf(state, INCOMPLETE, more)]
+}
+
+/** What a node that holds `from` is to be told, when `touched` holds every device that changed since. */
+export function changeMessages(
+  state: MeshState,
+  id: NodeId,
+  from: number,
+  touched: Iterable<NodeId>,
+): readonly NetmapChange[] {
+  return changesOf(state, from, inParts(peersAmong(state, id, touched)))
+}
+
+/** The devices that changed after a number. */
+export function touchedSince(state: MeshState, number: number): readonly NodeId[] {
+  return [...state.devices.values()].flatMap((device) => (device.changed > number ? [device.id] : []))
+}
+
+function peersAmong(state: MeshState, id: NodeId, touched: Iterable<NodeId>): readonly NetmapPeer[] {
+  const peers: NetmapPeer[] = []
+  for (const other of touched) {
+    const device = state.devices.get(other)
+    if (device !== undefined && mayFollow(state, id, other)) peers.push(device.peer)
+  }
+  return peers
+}
+
+/** All but the last lead to where they come from, so that only a node that was told all of them holds the new number. */
+function changesOf(state: MeshState, from: number, parts: readonly NetmapPeer[][]): readonly NetmapChange[] {
+  return parts.map((upsert, index) => ({
+    type: 'change',
+    epoch: state.epoch,
+    from,
+    number: index === parts.length - 1 ? state.number : from,
+    upsert,
+    remove: [],
+  }))
+}
+
+function inParts(peers: readonly NetmapPeer[]): NetmapPeer[][] {
+  const parts: NetmapPeer[][] = []
+  for (let at = 0; at === 0 || at < peers.length; at += PEERS_IN_ONE_MESSAGE)
+    parts.push(peers.slice(at, at + PEERS_IN_ONE_MESSAGE))
+  return parts
+}
+
+function deviceOf(state: MeshState, id: NodeId): DeviceState {
+  const device = state.devices.get(id)
+  invariant(device !== undefined, 'a subscriber is a device of the mesh')
+  return device
+}

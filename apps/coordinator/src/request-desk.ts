@@ -1,0 +1,192 @@
+import { assertNever, fromBase64, invariant, type Logger, toBase64 } from '@weft/base'
+import {
+  type Answer,
+  type AnswerError,
+  type LinkSummary,
+  type Method,
+  type Params,
+  readFromNode,
+  requestIdOf,
+} from '@weft/coordinator-protocol'
+import type { LinkEndpoint } from '@weft/identity'
+import type { NodeId, PublicKey } from '@weft/keys'
+import type { LinkRow } from '@weft/storage'
+import type { Answered, ChannelConnection, ChannelDesk } from './channel-connection.ts'
+import type { Caller, Coordinator } from './coordinator.ts'
+import { isoTime, linkStateAt } from './join-links.ts'
+import { Refusal } from './refusal.ts'
+
+/** Newest first; older ones are of no use to whoever lists them. */
+const MAX_LISTED_LINKS = 1_000
+
+/** Of each method with its own parameters. */
+type AnyRequest = {
+  [M in Method]: { readonly id: number; readonly method: M; readonly params: Params<M> }
+}[Method]
+
+/** Answers what nodes ask through their channels, and remembers which channel is told the netmap of which node. */
+export class RequestDesk implements ChannelDesk {
+  readonly #coordinator: Coordinator
+  readonly #endpoints: () => readonly LinkEndpoint[]
+  readonly #seconds: () => number
+  readonly #logger: Logger
+  readonly #subscribed = new Map<ChannelConnection, NodeId>()
+  readonly #byNode = new Map<NodeId, ChannelConnection>()
+
+  constructor(options: {
+    readonly coordinator: Coordinator
+    /** The ways to the coordinator, for new links. */
+    readonly endpoints: () => readonly LinkEndpoint[]
+    readonly seconds: () => number
+    readonly logger: Logger
+  }) {
+    this.#coordinator = options.coordinator
+    this.#endpoints = options.endpoints
+    this.#seconds = options.seconds
+    this.#logger = options.logger
+  }
+
+  isDevice(key: PublicKey<'channel'>): boolean {
+    return this.#coordinator.isDevice(key)
+  }
+
+  refuse(message: string): Answered {
+    return errorOf(message, { code: 'busy', message: 'too many requests at once: wait for the answers' })
+  }
+
+  async answer(connection: ChannelConnection, text: string): Promise<Answered> {
+    const message = readFromNode(text)
+    if (message === undefined)
+      return errorOf(text, { code: 'bad-request', message: 'no request of version 1: update weft on this device' })
+    if (message.type === 'ping') return { kind: 'answer', message: '{"type":"pong"}' }
+    const { remoteKey, source } = connection
+    invariant(remoteKey !== undefined, 'messages come through an open channel')
+    try {
+      return await this.#serve(message as AnyRequest, { channelKey: remoteKey, source }, connection)
+    } catch (error) {
+      return answerOf({ type: 'answer', id: message.id, error: this.#errorFor(error, message.method) })
+    }
+  }
+
+  closed(connection: ChannelConnection): void {
+    const node = this.#subscribed.get(connection)
+    if (node === undefined) return
+    this.#subscribed.delete(connection)
+    if (this.#byNode.get(node) === connection) this.#byNode.delete(node)
+    this.#coordinator.unsubscribe(connection.number, node)
+  }
+
+  async #serve(request: AnyRequest, caller: Caller, connection: ChannelConnection): Promise<Answered> {
+    const coordinator = this.#coordinator
+    const { id } = request
+    switch (request.method) {
+      case 'open-link': {
+        const { account, link } = await coordinator.openLink(caller, request.params.linkKey)
+        return answerOf<'open-link'>({
+          type: 'answer',
+          id,
+          result: { account: toBase64(account), link: toBase64(link) },
+        })
+      }
+      case 'join':
+        return this.#join(id, request.params, caller)
+      case 'subscribe':
+        return this.#subscribe(id, request.params, { caller, connection })
+      case 'publish': {
+        const { endpoints, record } = request.params
+        await coordinator.publish(caller, { endpoints, record: record === undefined ? undefined : bytesOf(record) })
+        return emptyAnswer(id)
+      }
+      case 'link-create': {
+        const wish = { ...request.params, account: coordinator.accountOf(caller), printedAtStart: false }
+        const created = await coordinator.createLink(wish, this.#endpoints())
+        return answerOf<'link-create'>({ type: 'answer', id, result: createdLink(created) })
+      }
+      case 'link-list': {
+        const links = await coordinator.listLinks(coordinator.accountOf(caller))
+        return answerOf<'link-list'>({ type: 'answer', id, result: { links: linkSummaries(links, this.#seconds()) } })
+      }
+      case 'link-revoke':
+        await coordinator.revokeLink(coordinator.accountOf(caller), request.params.id)
+        return emptyAnswer(id)
+      default:
+        return assertNever(request)
+    }
+  }
+
+  async #join(id: number, params: Params<'join'>, { channelKey }: Caller): Promise<Answered> {
+    const device = await this.#coordinator.join({
+      record: bytesOf(params.record),
+      certificate: bytesOf(params.certificate),
+      hostName: params.hostName,
+      channelKey,
+    })
+    const result = { chain: toBase64(device.chain), name: device.name, address4: device.address4, id: device.id }
+    return answerOf<'join'>({ type: 'answer', id, result })
+  }
+
+  async #subscribe(
+    id: number,
+    { node, epoch, number }: Params<'subscribe'>,
+    { caller, connection }: { readonly caller: Caller; readonly connection: ChannelConnection },
+  ): Promise<Answered> {
+    await this.#coordinator.admit(caller, node)
+    const held = epoch === undefined || number === undefined ? undefined : { epoch, number }
+    return {
+      ...emptyAnswer(id),
+      afterwards: () => {
+        this.closed(connection)
+        this.#coordinator.subscribe({ subscriber: connection.number, node, held })
+        this.#subscribed.set(connection, node)
+        // A node that comes from elsewhere leaves its last connection behind without a word.
+        const last = this.#byNode.get(node)
+        this.#byNode.set(node, connection)
+        last?.close()
+      },
+    }
+  }
+
+  #errorFor(error: unknown, method: Method): AnswerError {
+    if (error instanceof Refusal) {
+      this.#logger.debug('request refused', { method, code: error.code })
+      return { code: error.code, message: error.message }
+    }
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#logger.error('request failed', { method, reason })
+    return { code: 'failed', message: 'the coordinator could not do it: its log says why; try again later' }
+  }
+}
+
+export function createdLink({ row, text }: { readonly row: LinkRow; readonly text: string }) {
+  return { id: row.id, link: text, expires: isoTime(row.expires), reusable: row.reusable }
+}
+
+export function linkSummaries(links: readonly LinkRow[], at: number): readonly LinkSummary[] {
+  return links.slice(0, MAX_LISTED_LINKS).map((link) => ({
+    id: link.id,
+    expires: isoTime(link.expires),
+    reusable: link.reusable,
+    uses: link.uses,
+    state: linkStateAt(link, at),
+    tags: link.tags,
+  }))
+}
+
+function answerOf<M extends Method>(answer: Answer<M>): Extract<Answered, { kind: 'answer' }> {
+  return { kind: 'answer', message: JSON.stringify(answer) }
+}
+
+const emptyAnswer = (id: number) => answerOf<'publish'>({ type: 'answer', id, result: {} })
+
+/** To whatever has a request's number; the rest is no message at all. */
+function errorOf(text: string, error: AnswerError): Answered {
+  const id = requestIdOf(text)
+  return id === undefined ? { kind: 'malformed' } : answerOf({ type: 'answer', id, error })
+}
+
+/** The schema has looked at the text. */
+function bytesOf(text: string): Uint8Array {
+  const bytes = fromBase64(text)
+  invariant(bytes !== undefined, 'a base64 field is base64')
+  return bytes
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fromBase64, type Random, toBase64 } from '@weft/base'
+import { type KeyRole, PRIVATE_KEY_LENGTH, PrivateKey } from '@weft/keys'
+import { ensureDirectory, writeFileAtomic } from '@weft/state'
+import { CoordinatorError } from './coordinator-error.ts'
+
+type SecretRole = Exclude<KeyRole, 'kem'>
+
+/** The coordinator's private keys: a file each, base64 in one line, 0600, in a directory of 0700. */
+export class SecretFiles {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+    ensureDirectory(directory, 0o700)
+  }
+
+  /** @throws {CoordinatorError} `keys-corrupt`; the file is left as it is. */
+  read<Role extends SecretRole>(role: Role, name: string): PrivateKey<Role> | undefined {
+    const path = this.#path(name)
+    const text = readText(path)
+    if (text === undefined) return undefined
+    const bytes = fromBase64(text.trimEnd())
+    if (bytes?.length !== PRIVATE_KEY_LENGTH)
+      throw new CoordinatorError('keys-corrupt', `${path} holds no key; it was left as it is: restore it from a backup`)
+    return new PrivateKey(role, bytes)
+  }
+
+  /** @throws {CoordinatorError} `keys-missing`, `keys-corrupt`. */
+  require<Role extends SecretRole>(role: Role, name: string): PrivateKey<Role> {
+    const key = this.read(role, name)
+    if (key === undefined)
+      throw new CoordinatorError(
+        'keys-missing',
+        `${this.#path(name)} is missing, and the mesh in the database needs it: restore it from a backup`,
+      )
+    return key
+  }
+
+  write(name: string, key: PrivateKey<SecretRole>): void {
+    writeFileAtomic(this.#path(name), `${toBase64(key.expose())}\n`, 0o600)
+  }
+
+  readOrGenerate<Role extends SecretRole>(role: Role, name: string, random: Random): PrivateKey<Role> {
+    const found = this.read(role, name)
+    if (found !== undefined) return found
+    const key = PrivateKey.generate(role, random)
+    this.write(name, key)
+    return key
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, `${name}.key`)
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw new CoordinatorError('keys-corrupt', `cannot read ${path}: check its owner and mode`, error)
+  }
+}

@@ -1,0 +1,230 @@
+import { join } from 'node:path'
+import { type Clock, type IpAddress, invariant, type Logger, type Prefix } from '@weft/base'
+import { serveControl } from '@weft/control-socket'
+import { nativeCrypto, systemRandom } from '@weft/crypto'
+import type { LinkEndpoint } from '@weft/identity'
+import type { MeshId } from '@weft/keys'
+import { localAddresses } from '@weft/linux'
+import { ensureDirectory, lockFile } from '@weft/state'
+import { parseRange } from './address-range.ts'
+import { dailyCertificate } from './channel-certificate.ts'
+import { type ChannelLimits, ChannelServer, defaultLimits } from './channel-server.ts'
+import { controlMethods } from './control-methods.ts'
+import { Coordinator } from './coordinator.ts'
+import { CoordinatorError, coordinatorErrorOf } from './coordinator-error.ts'
+import { Counters } from './counters.ts'
+import { HttpServer } from './http-server.ts'
+import { secondsOf } from './join.ts'
+import { DEFAULT_LINK_SECONDS, type LinkWish } from './join-links.ts'
+import { linkEndpoints, parsePublicUrl } from './link-endpoints.ts'
+import { type ListenAddress, listenText } from './listen-address.ts'
+import { type MeshFiles, openMeshFiles } from './mesh-files.ts'
+import { type MeshState, meshStateOf } from './mesh-state.ts'
+import { createdLink, RequestDesk } from './request-desk.ts'
+import { verifiedDevices } from './verified-devices.ts'
+
+export interface CoordinatorOptions {
+  readonly stateDirectory: string
+  readonly listen: ListenAddress
+  /** Where the coordinator is reached from outside, `http(s)://…`; it comes first in every link. */
+  readonly publicUrl?: string
+  /** Of the devices' IPv4 addresses; at the first start only. Without it, a random /18 of 100.64.0.0/10. */
+  readonly range?: Prefix
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly limits?: Partial<ChannelLimits>
+}
+
+/** Without anything: single use, 24 hours, no tags. */
+export interface LinkOptions {
+  readonly reusable?: boolean
+  readonly expiresSeconds?: number
+  readonly tags?: readonly string[]
+  readonly printedAtStart?: boolean
+}
+
+export interface CreatedLink {
+  readonly id: string
+  readonly link: string
+  /** ISO 8601. */
+  readonly expires: string
+  readonly reusable: boolean
+}
+
+export interface RunningCoordinator {
+  /** As bound. */
+  readonly address: ListenAddress
+  readonly mesh: MeshId
+  readonly range: Prefix
+  /** As a user would type them, the public URL first. */
+  readonly reachableAt: readonly string[]
+  /** In the name of the first account. A link printed at start revokes the last such one, where it is unused. */
+  createLink(wish?: LinkOptions): Promise<CreatedLink>
+  /** Says good-bye to all nodes; afterwards another may start on the same state. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts the coordinator of the mesh in the state directory; makes the mesh where there is none.
+ * @throws {CoordinatorError} and leaves what is stored as it was.
+ */
+export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
+  await using started = new AsyncDisposableStack()
+  try {
+    const running = await start(options, started)
+    const parts = started.move()
+    return { ...running, close: () => parts.disposeAsync() }
+  } catch (error) {
+    throw coordinatorErrorOf(error)
+  }
+}
+
+async function start(
+  options: CoordinatorOptions,
+  started: AsyncDisposableStack,
+): Promise<Omit<RunningCoordinator, 'close'>> {
+  const { clock, logger } = options
+  const publicUrl = checkedUrl(options.publicUrl)
+  const range = checkedRange(options.range)
+  const counters = new Counters()
+  // The port first: where it is not to be had, nothing is left behind in the state directory.
+  const http = new HttpServer(counters)
+  started.defer(() => http.close())
+  const bound = await http.listen(options.listen)
+
+  const files = await openFiles(options, range, started)
+  const coordinator = new Coordinator({
+    files,
+    state: await firstState(files, options),
+    tell: (subscriber, message) => channels.tell(subscriber, message),
+    crypto: nativeCrypto,
+    random: systemRandom,
+    clock,
+    logger,
+  })
+  started.defer(() => coordinator.settled())
+  const seconds = () => secondsOf(clock().wall)
+  const endpoints = () => endpointsNow(bound, coordinator, publicUrl)
+  const channels = new ChannelServer({
+    desk: new RequestDesk({ coordinator, endpoints, seconds, logger }),
+    channelKey: files.channelKey,
+    certificate: dailyCertificate({ ...files, crypto: nativeCrypto, clock }),
+    crypto: nativeCrypto,
+    random: systemRandom,
+    clock,
+    counters,
+    limits: { ...defaultLimits, ...options.limits },
+    logger,
+  })
+  started.defer(() => channels.close())
+  const reachableAt = endpoints().map(textOf)
+  const status = () => ({
+    ...statusOf(coordinator.state),
+    address: listenText(bound),
+    reachableAt,
+    channels: channels.size,
+    refused: counters.read(),
+  })
+  const control = await serveControl({
+    path: join(options.stateDirectory, 'coordinator.sock'),
+    methods: controlMethods({ coordinator, endpoints, seconds, status }),
+    logger,
+    mode: 0o600,
+  })
+  started.defer(() => control.close())
+  http.serve(channels)
+  logger.info('coordinator started', { mesh: files.mesh.id, devices: coordinator.state.devices.size })
+  return {
+    address: bound,
+    mesh: files.mesh.id,
+    range: files.mesh.addressRange,
+    reachableAt,
+    createLink: async (wish) => createdLink(await coordinator.createLink(linkWish(wish, coordinator), endpoints())),
+  }
+}
+
+/** The state directory is this process's until everything is closed. */
+async function openFiles(
+  { stateDirectory, clock }: CoordinatorOptions,
+  range: Prefix | undefined,
+  started: AsyncDisposableStack,
+): Promise<MeshFiles> {
+  ensureDirectory(stateDirectory, 0o700)
+  started.use(lockFile(join(stateDirectory, 'coordinator.lock')))
+  const files = await openMeshFiles({
+    directory: stateDirectory,
+    range,
+    crypto: nativeCrypto,
+    random: systemRandom,
+    at: secondsOf(clock().wall),
+  })
+  started.defer(() => files.store.close())
+  return files
+}
+
+/** What the database holds, with everybody offline: no channel outlives the coordinator. */
+function firstState({ store }: MeshFiles, { clock, logger }: CoordinatorOptions): Promise<MeshState> {
+  return store.transaction(async (transaction) => {
+    await transaction.setAllOffline(await transaction.nextNumber())
+    const mesh = await transaction.mesh()
+    invariant(mesh !== undefined, 'the mesh was opened')
+    const place = { mesh: mesh.id, at: clock().wall, crypto: nativeCrypto, logger }
+    return meshStateOf(mesh, await transaction.accounts(), verifiedDevices(await transaction.devices(), place))
+  })
+}
+
+function endpointsNow(
+  bound: { readonly host: IpAddress; readonly port: number },
+  coordinator: Coordinator,
+  publicUrl: string | undefined,
+): readonly LinkEndpoint[] {
+  const addresses = localAddresses().map(({ address }) => address)
+  return linkEndpoints({ ...bound, addresses, mesh: coordinator.prefixes, publicUrl })
+}
+
+const textOf = (endpoint: LinkEndpoint): string =>
+  endpoint.kind === 'url' ? endpoint.url : `http://${endpoint.endpoint}`
+
+function statusOf(state: MeshState) {
+  return {
+    mesh: state.id,
+    range: state.range,
+    epoch: state.epoch,
+    number: state.number,
+    devices: [...state.devices.values()].map(({ peer: { id, name, owner, address4, online } }) => ({
+      id,
+      name,
+      owner,
+      address4,
+      online,
+    })),
+  }
+}
+
+function linkWish(wish: LinkOptions = {}, coordinator: Coordinator): LinkWish {
+  return {
+    account: coordinator.firstAccount,
+    reusable: wish.reusable ?? false,
+    expiresSeconds: wish.expiresSeconds ?? DEFAULT_LINK_SECONDS,
+    tags: wish.tags ?? [],
+    printedAtStart: wish.printedAtStart ?? false,
+  }
+}
+
+function checkedUrl(text: string | undefined): string | undefined {
+  const url = text === undefined ? undefined : parsePublicUrl(text)
+  if (typeof url !== 'object') return url
+  throw new CoordinatorError(
+    'public-url-refused',
+    `cannot use the public URL ${text}: ${url.refused}; give --public-url http(s)://HOST[:PORT]`,
+  )
+}
+
+function checkedRange(text: Prefix | undefined): Prefix | undefined {
+  const range = text === undefined ? undefined : parseRange(text)
+  if (typeof range !== 'object') return range
+  throw new CoordinatorError(
+    'range-refused',
+    `cannot use the range ${text}: ${range.refused}; give another --range, or leave it away`,
+  )
+}
