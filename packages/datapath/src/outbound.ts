@@ -60,21 +60,8 @@ export class Outbound {
       const packet = peer.staged.shift()
       if (packet === undefined) return
       this.#take(packet)
-      this.#state.drop(this.#sealFitting(peer, session, this.#own, packet.length, now))
+      this.#state.drop(this.#seal(peer, session, this.#own, packet.length, now))
     }
-  }
-
-  /** The path may have come, or become narrower, while the packet waited. */
-  #sealFitting(
-    peer: ForwarderPeer,
-    session: Session,
-    offset: number,
-    length: number,
-    now: Instant,
-  ): DropReason | undefined {
-    const mtu = peer.path?.mtu
-    if (mtu !== undefined && length > mtu) return this.#answerTooBig(mtu, offset, length)
-    return this.#seal(peer, session, offset, length, now)
   }
 
   #stage(peer: ForwarderPeer, offset: number, length: number): DropReason | undefined {
@@ -92,6 +79,8 @@ export class Outbound {
   #seal(peer: ForwarderPeer, session: Session, offset: number, length: number, now: Instant): DropReason | undefined {
     const state = this.#state
     if (peer.path === undefined) return 'no-path'
+    // The path may have come, or become narrower, while the packet waited for a session.
+    if (length > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, length)
     const padded = paddedLength(length, peer.path.mtu)
     state.memory.fill(0, offset + length, offset + padded)
     const start = offset - TRANSPORT_HEADER
@@ -99,7 +88,8 @@ export class Outbound {
     session.sealing.seal(session.counterLow, session.counterHigh, offset, padded, offset)
     session.advanceCounter()
     const bytes = TRANSPORT_HEADER + padded + TAG
-    if (!this.#send(peer, peer.path.route, start, bytes)) return 'send-failed'
+    const lost = this.#send(peer, peer.path.route, start, bytes)
+    if (lost !== undefined) return lost
     state.meters.onSent(peer.index, bytes, length > 0, now)
     if (peer.watchesSent) state.reportActivity(peer, 'sent')
     if (session.becameDueBySending(now))
@@ -115,12 +105,11 @@ export class Outbound {
     view.setUint32(start + 12, session.counterHigh, true)
   }
 
-  #send(peer: ForwarderPeer, route: Path, offset: number, length: number): boolean {
+  #send(peer: ForwarderPeer, route: Path, offset: number, length: number): DropReason | undefined {
     const state = this.#state
-    if (route.kind === 'direct') return state.outlet.send(peer.index, offset, length)
+    if (route.kind === 'direct') return state.outlet.send(peer.index, offset, length) ? undefined : 'send-failed'
     const datagram = state.memory.slice(offset, offset + length)
-    state.up.deliver({ kind: 'relayed', relay: route.relay, peer: peer.index, datagram })
-    return true
+    return state.up.deliver({ kind: 'relayed', relay: route.relay, peer: peer.index, datagram })
   }
 
   #answerTooBig(mtu: number, offset: number, length: number): DropReason {
@@ -139,5 +128,5 @@ export class Outbound {
 
 /** WireGuard paper §5.4.6, but never beyond what the path carries, as other implementations do it. */
 function paddedLength(length: number, mtu: number): number {
-  return Math.max(length, Math.min(mtu, Math.ceil(length / PADDING_MULTIPLE) * PADDING_MULTIPLE))
+  return Math.min(mtu, Math.ceil(length / PADDING_MULTIPLE) * PADDING_MULTIPLE)
 }
