@@ -1,16 +1,17 @@
-import type { Instant } from '@weft/base'
-import { HEARTBEAT_LIMIT } from '@weft/datapath'
+import type { Duration, Instant } from '@weft/base'
 import { BEATS } from './lane-messages.ts'
 
 /** Whether the node still beats: a word in shared memory that it counts up. */
 export class Heartbeat {
   readonly #control: Int32Array
+  readonly #limit: Duration
   #beats: number
   #seenAt: Instant
 
   /** A node that has just started the lane is alive. */
-  constructor(control: Int32Array, now: Instant) {
+  constructor(control: Int32Array, limit: Duration, now: Instant) {
     this.#control = control
+    this.#limit = limit
     this.#beats = Atomics.load(control, BEATS)
     this.#seenAt = now
   }
@@ -21,6 +22,6 @@ export class Heartbeat {
       this.#beats = beats
       this.#seenAt = now
     }
-    return now - this.#seenAt > HEARTBEAT_LIMIT
+    return now - this.#seenAt > this.#limit
   }
 }

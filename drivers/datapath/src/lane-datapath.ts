@@ -1,11 +1,12 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { assertNever } from '@weft/base'
+import { assertNever, type Duration, milliseconds } from '@weft/base'
 import {
   type Datapath,
   type DatapathCommand,
   type DatapathReport,
   type DropCounters,
   Drops,
+  HEARTBEAT_LIMIT,
   Meters,
   type PeerMeter,
 } from '@weft/datapath'
@@ -25,6 +26,8 @@ import {
 interface LaneDatapathOptions {
   readonly port: PortSource
   readonly onReport: (report: DatapathReport) => void
+  /** `HEARTBEAT_LIMIT` where absent. */
+  readonly heartbeatLimit?: Duration
 }
 
 /** The fast path on Linux: one lane in a thread of its own, seen from the main thread. */
@@ -46,7 +49,13 @@ export class LaneDatapath implements Datapath {
     this.#onReport = options.onReport
     const { port1, port2 } = new MessageChannel()
     this.#inbox = port1
-    const start: LaneStart = { port: options.port, memory: this.#memory, wakeFd: this.#wake.fd, inbox: port2 }
+    const start: LaneStart = {
+      port: options.port,
+      memory: this.#memory,
+      heartbeatLimit: options.heartbeatLimit ?? milliseconds(HEARTBEAT_LIMIT),
+      wakeFd: this.#wake.fd,
+      inbox: port2,
+    }
     const worker = new Worker(new URL('./lane-worker.ts', import.meta.url), {
       name: 'weft-lane',
       workerData: start,

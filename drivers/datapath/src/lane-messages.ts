@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { Duration } from '@weft/base'
 import { type DatapathCommand, type DatapathReport, DROPS_BYTES, METERS_BYTES } from '@weft/datapath'
 import type { LaneErrorCode } from './lane-error.ts'
 
@@ -33,6 +34,7 @@ export function allocateLaneMemory(): LaneMemory {
 export interface LaneStart {
   readonly port: PortSource
   readonly memory: LaneMemory
+  readonly heartbeatLimit: Duration
   /** Rings when there are commands. */
   readonly wakeFd: number
   readonly inbox: MessagePort

@@ -25,6 +25,7 @@ function run(start: LaneStart, post: (message: LaneMessage) => void): void {
       clock: () => bootMilliseconds() as Instant,
       crypto: nativeCrypto,
       memory: start.memory,
+      heartbeatLimit: start.heartbeatLimit,
       receive: () => nextCommand(start.inbox),
       post,
     })

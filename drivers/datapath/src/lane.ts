@@ -1,4 +1,4 @@
-import type { Instant } from '@weft/base'
+import type { Duration, Instant } from '@weft/base'
 import {
   type DatapathCommand,
   type DatapathReport,
@@ -38,6 +38,7 @@ export interface LaneOptions {
   readonly clock: () => Instant
   readonly crypto: CryptoProvider
   readonly memory: LaneMemory
+  readonly heartbeatLimit: Duration
   /** The next command, or `undefined`. */
   readonly receive: () => LaneCommand | undefined
   readonly post: (message: LaneMessage) => void
@@ -73,7 +74,7 @@ export class Lane implements ForwarderOutlet {
     this.#receive = options.receive
     const control = new Int32Array(options.memory.control)
     this.#reports = new ReportQueue(options.post, control)
-    this.#heartbeat = new Heartbeat(control, options.clock())
+    this.#heartbeat = new Heartbeat(control, options.heartbeatLimit, options.clock())
     this.#drops = new Drops(options.memory.drops)
     this.#forwarder = new Forwarder({
       memory: this.#arena.bytes,
