@@ -26,13 +26,17 @@ export function agentArguments({ state, socket, tun, port }: AgentSettings): rea
   ]
 }
 
-/** False where the child has ended, or does not answer in time. */
-export async function untilItAnswers(child: ChildProcess, socket: string): Promise<boolean> {
+/** False where the child has ended, does not answer in time, or nobody waits any more. */
+export async function untilItAnswers(child: ChildProcess, socket: string, signal: AbortSignal): Promise<boolean> {
   let answers = false
-  await waitUntil(async () => {
-    answers = await answersAt(socket)
-    return answers || hasEnded(child)
-  }, STARTING)
+  await waitUntil(
+    async () => {
+      answers = await answersAt(socket)
+      return answers || hasEnded(child)
+    },
+    STARTING,
+    signal,
+  )
   return answers && !hasEnded(child)
 }
 

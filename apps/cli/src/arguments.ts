@@ -58,7 +58,7 @@ export function parseInterval(text: string): number {
 }
 
 export function collectTag(text: string, before: readonly string[]): readonly string[] {
-  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
-    throw new InvalidArgumentError('A tag has lower-case letters, digits and hyphens, 63 at most.')
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/.test(text))
+    throw new InvalidArgumentError('A tag has lower-case letters, digits and hyphens, 32 at most.')
   return [...before, text]
 }

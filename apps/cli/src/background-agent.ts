@@ -18,7 +18,7 @@ const MAX_LOG = 8 * 2 ** 20
  * Starts an agent that outlives this process, with its log in the state directory; `weft down` ends it.
  * @throws {CliError} `agent-failed` with the agent's own last words.
  */
-export async function startInBackground(place: AgentPlace): Promise<{ stop(): Promise<void> }> {
+export async function startInBackground(place: AgentPlace, signal: AbortSignal): Promise<{ stop(): Promise<void> }> {
   const { ensureDirectory } = await import('@weft/state')
   ensureDirectory(place.state, 0o700)
   const path = join(place.state, 'agent.log')
@@ -30,8 +30,9 @@ export async function startInBackground(place: AgentPlace): Promise<{ stop(): Pr
       detached: true,
       stdio: ['ignore', log, log],
     })
-    if (!(await untilItAnswers(child, place.socket))) {
+    if (!(await untilItAnswers(child, place.socket, signal))) {
       await stopChild(child)
+      signal.throwIfAborted()
       throw new CliError('agent-failed', lastWords(path, before))
     }
     leaveAlone(child)

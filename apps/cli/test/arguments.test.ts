@@ -53,5 +53,5 @@ test('a count and an interval are within bounds', () => {
 
 test('tags are gathered, each one a label', () => {
   assert.deepEqual(collectTag('web', ['lab']), ['lab', 'web'])
-  refuses((text) => collectTag(text, []), '', 'Web', 'a b', '-a', 'a-', 'a'.repeat(64))
+  refuses((text) => collectTag(text, []), '', 'Web', 'a b', '-a', 'a-', 'a'.repeat(33))
 })

@@ -1,6 +1,6 @@
 import { lineLogger } from '../line-logger.ts'
 import { socketToListenAt, stateDirectory } from '../places.ts'
-import { stopSignal } from '../stop-signal.ts'
+import { stopSignal, untilAborted } from '../stop-signal.ts'
 
 interface AgentVerbOptions {
   readonly state?: string
@@ -12,7 +12,7 @@ interface AgentVerbOptions {
 
 /** Runs until it is told to stop, or has ended by itself. */
 export async function agent(options: AgentVerbOptions): Promise<void> {
-  const stopped = stopSignal()
+  const signal = stopSignal()
   const { runAgent } = await import('@weft/agent')
   const running = await runAgent({
     stateDirectory: stateDirectory(options.state),
@@ -22,7 +22,7 @@ export async function agent(options: AgentVerbOptions): Promise<void> {
     ...(options.endsOnDown ? { endsOnDown: true } : {}),
     logger: lineLogger('agent'),
   })
-  await Promise.race([stopped, running.done])
+  await Promise.race([untilAborted(signal), running.done])
   await running.close()
 }
 

@@ -14,8 +14,7 @@ interface PingOptions extends AgentOptions {
 
 /** @throws {CliError} `no-answer` where none came at all. */
 export async function ping(peer: string, options: PingOptions): Promise<void> {
-  const stop = new AbortController()
-  void stopSignal().then(() => stop.abort())
+  const signal = stopSignal()
   const times: (number | undefined)[] = []
   const onLine = (line: unknown): void => {
     const answer = line as PingLine
@@ -25,15 +24,14 @@ export async function ping(peer: string, options: PingOptions): Promise<void> {
   }
   const params = { peer, count: options.count ?? 0, intervalMs: options.interval }
   try {
-    await askAgent(options, 'ping', params, { signal: stop.signal, onLine })
+    await askAgent(options, 'ping', params, { signal, onLine })
   } catch (error) {
-    if (!stop.signal.aborted) throw error
+    if (!signal.aborted) throw error
   }
   if (options.json) printJson(summarise(times))
   else print(summaryLine(peer, summarise(times)))
-  if (!times.some((time) => time !== undefined) && !stop.signal.aborted)
+  if (!times.some((time) => time !== undefined))
     throw new CliError('no-answer', `${oneLine(peer)} did not answer; is it up? weft status shows its path`)
-  if (stop.signal.aborted && !times.some((time) => time !== undefined)) process.exitCode = 1
 }
 
 export interface PingSummary {

@@ -6,7 +6,7 @@ import { lineLogger } from '../line-logger.ts'
 import { NodeOfServe } from '../node-of-serve.ts'
 import { isRoot, socketToListenAt, stateDirectory } from '../places.ts'
 import { type Announcement, announcementLines } from '../serve-announcement.ts'
-import { stopSignal } from '../stop-signal.ts'
+import { stopSignal, untilAborted } from '../stop-signal.ts'
 import { print, printJson } from '../terminal.ts'
 
 interface ServeOptions {
@@ -28,24 +28,24 @@ const OWN_LINK_LIFE = 600
 
 /** Runs until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const stopped = stopSignal()
+  const signal = stopSignal()
   const coordinator = await startCoordinatorOf(options)
   const stack = new AsyncDisposableStack()
   stack.defer(() => coordinator.close())
   await using _ = stack
-  const createLink = (expiresSeconds: number): Promise<CreatedLink> =>
-    coordinator.createLink({ reusable: false, expiresSeconds, tags: [] })
-  const node = await startNode(options, coordinator.mesh, () => createLink(OWN_LINK_LIFE))
+  const createOwnLink = (): Promise<CreatedLink> => coordinator.createLink({ expiresSeconds: OWN_LINK_LIFE })
+  const node = await startNode(options, { mesh: coordinator.mesh, createLink: createOwnLink, signal })
   if (node instanceof NodeOfServe) stack.defer(() => node.stop())
+  if (signal.aborted) return
   const announcement: Announcement = {
     mesh: coordinator.mesh,
     reachableAt: coordinator.reachableAt,
     port: coordinator.address.port,
-    created: await createLink(LINK_LIFE),
+    created: await coordinator.createLink({ expiresSeconds: LINK_LIFE, printedAtStart: true }),
     node: node instanceof NodeOfServe ? { kind: 'member', self: node.self } : node,
   }
   await announce(announcement, options)
-  await stopped
+  await untilAborted(signal)
 }
 
 async function startCoordinatorOf(options: ServeOptions) {
@@ -66,14 +66,13 @@ async function startCoordinatorOf(options: ServeOptions) {
 /** That this machine cannot be a node does not stop the coordinator: others may need it. */
 async function startNode(
   options: ServeOptions,
-  mesh: string,
-  createLink: () => Promise<CreatedLink>,
+  joining: { readonly mesh: string; readonly createLink: () => Promise<CreatedLink>; readonly signal: AbortSignal },
 ): Promise<NodeOfServe | Exclude<Announcement['node'], { kind: 'member' }>> {
   if (!options.node) return { kind: 'not-wanted' }
   if (!isRoot()) return { kind: 'not-root' }
   const settings = { ...options, state: stateDirectory(options.state), socket: socketToListenAt(options.socket) }
   try {
-    return await NodeOfServe.start({ settings, mesh, createLink })
+    return await NodeOfServe.start({ settings, ...joining })
   } catch (error) {
     return { kind: 'failed', reason: failureLine(error).replace(/^weft: /, '') }
   }
@@ -84,6 +83,8 @@ async function announce(announcement: Announcement, options: ServeOptions): Prom
   if (options.json)
     return printJson({ mesh, reachableAt, id: created.id, link: created.link, expires: created.expires })
   const { default: qrcode } = await import('qrcode')
-  const code = await qrcode.toString(created.link, { type: 'terminal', small: true })
+  // Black on white by colours in a terminal, whose own may be the other way round; without colours in a file.
+  const form = process.stdout.isTTY ? ({ type: 'terminal', small: true } as const) : ({ type: 'utf8' } as const)
+  const code = await qrcode.toString(created.link, form)
   for (const line of announcementLines(announcement, code)) print(line)
 }

@@ -5,6 +5,7 @@ import { callAt } from '../ask.ts'
 import { type AgentPlace, startInBackground } from '../background-agent.ts'
 import { CliError, codeOf, oneLine } from '../failure.ts'
 import { isRoot, socketToAsk, stateDirectory } from '../places.ts'
+import { stopSignal } from '../stop-signal.ts'
 import { note, print, printJson } from '../terminal.ts'
 
 interface UpOptions {
@@ -20,10 +21,11 @@ export async function up(given: string | undefined, options: UpOptions): Promise
   if (link !== undefined) await checkLink(link)
   const params = link === undefined ? {} : { link }
   const path = socketToAsk(options.socket)
-  const { self } = await callAt(path, 'up', params)
+  const signal = stopSignal()
+  const { self } = await callAt(path, 'up', params, { signal })
     .catch((error: unknown) => {
       if (codeOf(error) !== 'not-running') throw error
-      return upWithOwnAgent(params, options)
+      return upWithOwnAgent(params, options, signal)
     })
     .then((answer) => answer as { readonly self: SelfStatus })
   if (options.json) printJson({ self })
@@ -31,7 +33,11 @@ export async function up(given: string | undefined, options: UpOptions): Promise
 }
 
 /** An agent that is started for an `up` that fails does not stay behind. */
-async function upWithOwnAgent(params: { readonly link?: string }, options: UpOptions): Promise<unknown> {
+async function upWithOwnAgent(
+  params: { readonly link?: string },
+  options: UpOptions,
+  signal: AbortSignal,
+): Promise<unknown> {
   if (!isRoot())
     throw new CliError(
       'not-root',
@@ -41,10 +47,10 @@ async function upWithOwnAgent(params: { readonly link?: string }, options: UpOpt
   if (params.link === undefined && !hasMembership(place.state))
     throw new CliError('not-joined', 'this device belongs to no mesh yet; join with: sudo weft up LINK')
   note('starting the agent …')
-  const agent = await startInBackground(place)
+  const agent = await startInBackground(place, signal)
   try {
     note(params.link === undefined ? 'connecting …' : 'joining …')
-    return await callAt(place.socket, 'up', params)
+    return await callAt(place.socket, 'up', params, { signal })
   } catch (error) {
     await agent.stop()
     throw error
