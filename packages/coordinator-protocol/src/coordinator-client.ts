@@ -150,8 +150,11 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
 
   #transitionToConnected({ connection, endpoint }: Attempt, channel: ChannelInitiator, now: Now): void {
     this.#closeAll(connection)
-    this.#phase = { kind: 'connected', connection, channel, liveness: new Liveness(now.instant) }
+    const phase: Connected = { kind: 'connected', connection, channel, liveness: new Liveness(now.instant) }
+    this.#phase = phase
     this.#tellState({ kind: 'state', state: 'connected', since: now.wall, endpoint })
+    // The coordinator waits for a first frame, to know that this is no replay.
+    this.#ping(phase, now)
     this.#subscribe(now.instant)
     this.#sendWaiting()
   }
