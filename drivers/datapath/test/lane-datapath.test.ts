@@ -206,7 +206,7 @@ for (const ending of [
   })
 }
 
-/** Descriptors that are sockets, eventfds or devices; the runtime opens others of its own as it likes. */
+/** Descriptors that are sockets, wake signals or devices; the runtime opens others of its own as it likes. */
 function openDescriptors(): string[] {
   return readdirSync('/proc/self/fd')
     .map((fd) => {
@@ -216,7 +216,7 @@ function openDescriptors(): string[] {
         return ''
       }
     })
-    .filter((target) => /^socket:|^\/dev\/net/.test(target))
+    .filter((target) => /^socket:|^\/dev\/net|eventfd/.test(target))
     .sort()
 }
 

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { LaneDatapath } from '../src/index.ts'
 import { openTun } from '../src/tun-device.ts'
+import { until } from './until.ts'
 
 const skip =
   process.getuid?.() !== 0 ? 'needs root' : existsSync('/dev/net/tun') ? false : 'this machine has no /dev/net/tun'
@@ -28,6 +31,37 @@ test('a TUN in use is refused with one line that says so', { skip }, () => {
 
 test('a name that belongs to an interface of another kind is refused', { skip }, () => {
   assert.throws(() => openTun('lo', 1420), { name: 'LaneError', code: 'tun-name-refused' })
+})
+
+test('a user without the right to make a TUN is told what is missing', { skip }, () => {
+  const program = `
+    import { openTun } from ${JSON.stringify(new URL('../src/tun-device.ts', import.meta.url).href)}
+    process.setuid(65534)
+    try { openTun('wefttest%d', 1420) } catch (error) { console.log(error.code + ' ' + error.message) }`
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  assert.equal(stdout, 'tun-not-permitted cannot open wefttest%d: not permitted: run as root or give CAP_NET_ADMIN\n')
+})
+
+test('a TUN that is taken away is told, once, and the lane ends', { skip }, async () => {
+  const reasons: string[] = []
+  const datapath = await LaneDatapath.open({
+    port: { kind: 'tun', name: 'wefttest%d', mtu: 1420 },
+    onReport: (report) => reasons.push(report.kind === 'failed' ? report.reason : report.kind),
+  })
+  execFileSync('ip', ['link', 'del', datapath.portName])
+  await until('the end to be told', () => reasons[0])
+  await datapath.close()
+  assert.equal(reasons.length, 1)
+  assert.match(reasons[0] ?? '', /^the packet port is gone: /)
+})
+
+test('a lane whose TUN is in use does not open', { skip }, async () => {
+  const tun = openTun('wefttest%d', 1420)
+  await assert.rejects(
+    LaneDatapath.open({ port: { kind: 'tun', name: tun.name, mtu: 1420 }, onReport: () => undefined }),
+    { name: 'LaneError', code: 'tun-busy' },
+  )
+  tun.port.close()
 })
 
 for (const name of ['', 'sixteen-letters-', 'with space', 'a/b', '..'])
