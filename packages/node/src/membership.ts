@@ -1,5 +1,4 @@
 import {
-  assertNever,
   type Endpoint,
   earliest,
   type Instant,
@@ -7,57 +6,44 @@ import {
   invariant,
   type LogFields,
   later,
-  milliseconds,
   type Now,
   type Prefix,
   parseIp,
   seconds,
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
-import type { DatapathCommand, DatapathReport, DirectPath, Path, PeerMeters } from '@weft/datapath'
+import type { DatapathCommand, Path } from '@weft/datapath'
 import type { FilterRule } from '@weft/filter'
 import { decodeChain, meshPrefix, nodeAddress6, readCertificate } from '@weft/identity'
 import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
-import { type EngineInput, type EngineOutput, WireGuardEngine } from '@weft/wireguard'
 import { filterRules } from './filter-rules.ts'
 import { KnownPeers } from './known-peers.ts'
 import { membershipStatus } from './membership-status.ts'
 import { netmapObjection } from './netmap-objection.ts'
-import { type CoordinatorState, type Emit, isPast, UNPROVEN_PATH_MTU } from './node-interface.ts'
+import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
-import { isSamePath, type Peer } from './peer.ts'
+import type { Peer } from './peer.ts'
 import type { PeerIndices } from './peer-indices.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
 import { verifyPeer } from './peer-verification.ts'
 import type { StoredMembership } from './stored-membership.ts'
+import { type PeerReport, Tunnels, type TunnelsHost } from './tunnels.ts'
 
 /** How often chains are looked at for their end. */
 const RECHECK_EVERY = seconds(60)
 /** A netmap of 1,000 peers has 3 MB: changes are gathered for so long before they are written. */
 const SAVE_EVERY = seconds(5)
-/** Heard of within it, a path is in use, and only a proof moves it. WireGuard paper §6.5, Keepalive and Rekey-Timeout. */
-const PATH_ALIVE_FOR = milliseconds(15_000)
 
 /** What the node lends to each of its memberships. */
-export interface MembershipHost {
-  readonly crypto: CryptoProvider
-  readonly random: ConstructorParameters<typeof WireGuardEngine<Path>>[0]['random']
-  readonly meters: PeerMeters
+export interface MembershipHost extends Omit<TunnelsHost, 'peerAt' | 'command' | 'log'> {
   readonly indices: PeerIndices
   readonly emit: Emit
-  takeReceiverIndex(): number
-  pathsTo(endpoints: readonly Endpoint[]): readonly DirectPath[]
   /** Filter rules or interface settings are not what they were. */
   onChanged(): void
 }
 
-export type PeerReport = Extract<
-  DatapathReport,
-  { kind: 'session-wanted' | 'rekey-due' | 'session-confirmed' | 'activity' }
->
-
 /**
- * The node's part in one mesh: own keys, netmap, verified peers, and the WireGuard engine that talks to them. It knows
+ * The node's part in one mesh: own keys, netmap, verified peers, and the tunnels to them. It knows
  * nothing of other memberships; what they share (sockets, indices, the filter) is its host's.
  */
 export class Membership {
@@ -73,11 +59,11 @@ export class Membership {
   readonly #host: MembershipHost
   readonly #rootKey: PublicKey<'root'>
   readonly #known: KnownPeers
-  readonly #engine: WireGuardEngine<Path>
+  readonly #tunnels: Tunnels
   #netmap: Netmap | undefined
+  /** A netmap was refused since, so a change does not lead from the one that is held. */
+  #isBehind = false
   #now: Now
-  /** Of the handshake message in hand. */
-  #heardOn: Path | undefined
   #recheckAt: Instant
   #saveAt: Instant | undefined
   #savedAt: Instant | undefined
@@ -95,13 +81,7 @@ export class Membership {
     this.peers = new PeerTable(this.#hooks())
     this.#host = host
     this.#known = new KnownPeers(stored.known, crypto)
-    this.#engine = new WireGuardEngine<Path>({
-      crypto,
-      random: host.random,
-      privateKey: stored.keys.node,
-      takeIndex: () => host.takeReceiverIndex(),
-      meters: host.meters,
-    })
+    this.#tunnels = new Tunnels(this.#tunnelsHost(), stored.keys.node, now)
     this.#now = now
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
     if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
@@ -133,54 +113,24 @@ export class Membership {
   }
 
   onHandshake(message: Uint8Array, path: Path, now: Now): void {
-    this.#heardOn = path
-    this.#tell({ kind: 'handshake', message, source: path }, now)
-    this.#heardOn = undefined
+    this.#tunnels.onHandshake(message, path, now)
   }
 
   onReport(report: PeerReport, now: Now): void {
-    const peer = this.peers.at(report.peer)
-    if (peer === undefined) return
-    switch (report.kind) {
-      case 'session-wanted':
-        this.#tell({ kind: 'session-wanted', peer: report.peer }, now)
-        return
-      case 'rekey-due':
-        this.#tell({ kind: 'rekey-due', peer: report.peer, localIndex: report.localIndex }, now)
-        return
-      case 'session-confirmed':
-        // A late report may be of another peer that had the same number.
-        if (report.localIndex !== peer.offeredIndex) return
-        this.#setPath(peer, report.path)
-        this.#tell({ kind: 'session-confirmed', peer: report.peer, localIndex: report.localIndex }, now)
-        return
-      case 'activity': {
-        const meter = this.#host.meters.meter(report.peer)
-        const since = report.activity === 'sent' ? meter.unansweredSince : meter.owedSince
-        this.#tell({ kind: 'activity', peer: report.peer, activity: report.activity, since }, now)
-        return
-      }
-      default:
-        assertNever(report)
-    }
+    this.#tunnels.onReport(report, now)
   }
 
   /** The machine's addresses changed: what was reached from an old one is reached anew from another. */
   onLocalAddresses(addresses: ReadonlySet<IpAddress>, now: Now): void {
     for (const peer of this.peers.peers()) {
-      const { path } = peer
-      if (path?.kind === 'direct' && path.local !== undefined && !addresses.has(path.local)) {
-        const { local: _gone, ...rest } = path
-        this.#setPath(peer, rest)
-      }
-      if (peer.hasSession(now.instant)) this.#tell({ kind: 'session-wanted', peer: peer.index }, now)
+      this.#tunnels.forgetLocal(peer, addresses)
+      this.#tunnels.renew(peer, now)
     }
   }
 
   wake(now: Now): void {
     this.#now = now
-    this.#engine.wake(now)
-    this.#drain()
+    this.#tunnels.wake(now)
     if (isPast(this.#saveAt, now.instant)) this.save(now)
     if (!isPast(this.#recheckAt, now.instant)) return
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
@@ -189,7 +139,7 @@ export class Membership {
   }
 
   nextTimeout(): Instant | undefined {
-    return earliest(this.#engine.nextTimeout(), this.#recheckAt, this.#saveAt)
+    return earliest(this.#tunnels.nextTimeout(), this.#recheckAt, this.#saveAt)
   }
 
   /** The peer by name, name with the domain, address or id; `refused` where it is kept aside. */
@@ -241,13 +191,15 @@ export class Membership {
   #apply(netmap: Netmap, change: NetmapChange | undefined): boolean {
     const objection = netmapObjection(netmap, { mesh: this.mesh, rootKey: this.#rootKey, id: this.id })
     if (objection !== undefined) {
+      this.#isBehind = true
       this.#log('error', 'netmap refused', { reason: objection })
       return false
     }
     this.#netmap = netmap
     const self = this.#selfIn(netmap)
-    if (change === undefined) this.peers.applyWhole(netmap.peers, self)
+    if (change === undefined || this.#isBehind) this.peers.applyWhole(netmap.peers, self)
     else this.peers.apply(change.upsert, change.remove, self)
+    this.#isBehind = false
     this.#host.onChanged()
     return true
   }
@@ -267,6 +219,16 @@ export class Membership {
       nodeKey: this.nodeKey,
       addresses: [netmap.self.address4, this.address6],
       range: netmap.mesh.range,
+    }
+  }
+
+  #tunnelsHost(): TunnelsHost {
+    const host = this.#host
+    return {
+      ...host,
+      peerAt: (index) => this.peers.at(index),
+      command: (command) => this.#command(command),
+      log: (level, event, fields) => this.#log(level, event, fields),
     }
   }
 
@@ -294,13 +256,13 @@ export class Membership {
     const { index } = peer
     this.#command({ kind: 'add-peer', peer: index })
     this.#command({ kind: 'set-allowed-ips', peer: index, prefixes: peer.prefixes })
-    this.#tell({ kind: 'add-peer', peer: index, publicKey: peer.identity.nodeKey }, this.#now)
+    this.#tunnels.add(peer, this.#now)
     this.#host.onChanged()
     this.#log('info', 'peer added', { peer: peer.identity.id, name: peer.claim.name })
   }
 
   #onRemoved(peer: Peer): void {
-    this.#tell({ kind: 'remove-peer', peer: peer.index }, this.#now)
+    this.#tunnels.remove(peer, this.#now)
     this.#command({ kind: 'remove-peer', peer: peer.index })
     this.#host.indices.give(peer.index)
     this.#host.onChanged()
@@ -316,8 +278,7 @@ export class Membership {
   #onEndpointsChanged(peer: Peer): void {
     const { path } = peer
     const isStillNamed = path?.kind === 'direct' && peer.claim.endpoints.includes(path.remote)
-    if (isStillNamed || !peer.hasSession(this.#now.instant)) return
-    this.#tell({ kind: 'session-wanted', peer: peer.index }, this.#now)
+    if (!isStillNamed) this.#tunnels.renew(peer, this.#now)
   }
 
   #onNamed(peer: Peer): void {
@@ -327,93 +288,11 @@ export class Membership {
       this.#log('warn', 'name now means another device', { name: peer.claim.name, peer: id, before })
   }
 
-  #setPath(peer: Peer, path: Path): void {
-    if (isSamePath(peer.path, path)) return
-    peer.path = path
-    this.#command({ kind: 'set-path', peer: peer.index, path: { route: path, mtu: UNPROVEN_PATH_MTU } })
-    this.#log('debug', 'path set', {
-      peer: peer.identity.id,
-      ...(path.kind === 'direct' ? { endpoint: path.remote } : {}),
-    })
-  }
-
-  #tell(input: EngineInput<Path>, now: Now): void {
-    this.#now = now
-    this.#engine.handle(input, now)
-    this.#drain()
-  }
-
-  #drain(): void {
-    for (let output = this.#engine.poll(); output !== undefined; output = this.#engine.poll()) this.#act(output)
-  }
-
-  #act(output: EngineOutput<Path>): void {
-    if (output.kind === 'dropped') {
-      this.#log('debug', 'handshake dropped', { reason: output.reason })
-      return
-    }
-    const peer = this.peers.at(output.peer)
-    if (peer !== undefined) this.#actFor(peer, output)
-  }
-
-  #actFor(peer: Peer, output: Exclude<EngineOutput<Path>, { kind: 'dropped' }>): void {
-    switch (output.kind) {
-      case 'send-initiation':
-        for (const path of peer.initiationPaths(this.#host.pathsTo(peer.claim.endpoints), this.#now.instant))
-          this.#command({ kind: 'send-datagram', path, datagram: output.message })
-        return
-      case 'send-response':
-        if (output.to.kind === 'direct')
-          this.#command({ kind: 'send-datagram', path: output.to, datagram: output.message })
-        return
-      case 'install-session':
-        this.#onSession(peer, output)
-        return
-      case 'forget-sessions':
-        peer.onSessionsForgotten()
-        this.#command(output)
-        return
-      case 'send-keepalive':
-      case 'drop-staged':
-      case 'watch-activity':
-        this.#command(output)
-        return
-      case 'handshake-complete':
-        this.#onHandshakeComplete(peer)
-        return
-      case 'given-up':
-        this.#log('info', 'peer does not answer', { peer: peer.identity.id, name: peer.claim.name })
-        return
-      default:
-        assertNever(output)
-    }
-  }
-
-  /** An initiator's path is proven by the response. A responder's is by the first data, and until then taken on trust only where there is no other. */
-  #onSession(peer: Peer, { session, proven }: Extract<EngineOutput<Path>, { kind: 'install-session' }>): void {
-    if (session.role === 'initiator') {
-      if (proven !== undefined) this.#setPath(peer, proven)
-    } else if (this.#heardOn !== undefined && !this.#isAlive(peer)) this.#setPath(peer, this.#heardOn)
-    peer.onSession(session, this.#now.instant)
-    this.#command({ kind: 'install-session', peer: peer.index, session })
-  }
-
-  #onHandshakeComplete(peer: Peer): void {
-    const isNew = !peer.hasSession(this.#now.instant)
-    peer.onHandshakeComplete(this.#now)
-    this.#log(isNew ? 'info' : 'debug', 'session made', { peer: peer.identity.id, name: peer.claim.name })
-  }
-
-  #isAlive(peer: Peer): boolean {
-    const { lastReceived } = this.#host.meters.meter(peer.index)
-    return peer.path !== undefined && lastReceived !== undefined && this.#now.instant - lastReceived < PATH_ALIVE_FOR
-  }
-
   #command(command: DatapathCommand): void {
     this.#host.emit({ kind: 'datapath', command })
   }
 
-  #log(level: 'debug' | 'info' | 'warn' | 'error', event: string, fields: LogFields): void {
+  #log(level: LogLevel, event: string, fields: LogFields): void {
     this.#host.emit({ kind: 'log', level, event, fields: { mesh: this.mesh, ...fields } })
   }
 }

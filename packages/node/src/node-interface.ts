@@ -70,12 +70,15 @@ export type NodeOutput =
   | { readonly kind: 'ping-answer'; readonly token: number; readonly outcome: PingOutcome }
   | {
       readonly kind: 'log'
-      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly level: LogLevel
       readonly event: string
       readonly fields: LogFields
     }
   /** The node cannot go on: `code` is an errno's name, or `datapath-failed`. */
   | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type Log = (level: LogLevel, event: string, fields: LogFields) => void
 
 /** How `Node` lends itself to its parts. */
 export type Emit = (output: NodeOutput) => void

@@ -1,0 +1,143 @@
+import type { Clock, Duration, Endpoint, IpAddress, Logger } from '@weft/base'
+import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-protocol'
+import type { DatapathReport } from '@weft/datapath'
+import type { MeshId } from '@weft/keys'
+import type { KnownPeer, NodeStatus, PingOutcome } from '@weft/node'
+import { AgentError, messageOf } from './agent-error.ts'
+import type { AgentState, MembershipOnDisk } from './agent-state.ts'
+import { CoordinatorLink } from './coordinator-link.ts'
+import { type NodeOwner, RunningNode } from './running-node.ts'
+import type { TunnelDevice } from './tunnel-device.ts'
+
+const DEFAULT_PORT = 7481
+/** From the start of the node to addresses on its interface. */
+const READY_TIMEOUT_MS = 15_000
+
+export interface SessionOptions {
+  readonly device: TunnelDevice
+  readonly memberships: readonly MembershipOnDisk[]
+  /** Connections that are there already, by mesh; the session has them from then on. */
+  readonly connections: ReadonlyMap<MeshId, CoordinatorLink>
+  /** Wanted by the user; otherwise the one that was got the last time. */
+  readonly port: number | undefined
+  readonly state: AgentState
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly localAddresses: () => readonly IpAddress[]
+  /** The node cannot go on. */
+  readonly onFailed: (error: AgentError) => void
+  readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
+}
+
+/** All that is open while weft is up: the interface with the node behind it, and a connection to each coordinator. */
+export class AgentSession implements NodeOwner {
+  readonly #options: SessionOptions
+  readonly #node: RunningNode
+  readonly #coordinators = new Map<MeshId, CoordinatorLink>()
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    const { device, clock, logger, localAddresses } = options
+    this.#node = new RunningNode({ tunnel: device, owner: this, clock, logger, localAddresses })
+  }
+
+  start(): void {
+    const { port, state, memberships } = this.#options
+    this.#node.start(port ?? state.port ?? DEFAULT_PORT, memberships)
+    for (const membership of memberships) this.#connect(membership)
+  }
+
+  /** Resolves when the interface has its addresses. Rejects with an `AgentError`. */
+  async untilReady(signal: AbortSignal): Promise<void> {
+    const { promise: given, reject } = Promise.withResolvers<never>()
+    const onAbort = () => reject(signal.reason)
+    const timer = setTimeout(() => reject(this.#notReady()), READY_TIMEOUT_MS)
+    signal.addEventListener('abort', onAbort)
+    try {
+      signal.throwIfAborted()
+      await Promise.race([this.#node.ready, given])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  onReport(report: DatapathReport): void {
+    this.#node.tell({ kind: 'report', report })
+  }
+
+  status(mesh: MeshId): NodeStatus | undefined {
+    return this.#node.status(mesh)
+  }
+
+  ping(peer: string, timeout: Duration): Promise<PingOutcome> {
+    return this.#node.ping(peer, timeout)
+  }
+
+  /** Of the first mesh. */
+  async request<M extends ClientMethod>(method: M, params: Params<M>): Promise<Result<M>> {
+    const [coordinator] = this.#coordinators.values()
+    if (coordinator === undefined) throw new AgentError('not-joined', 'this device belongs to no mesh')
+    return await coordinator.request(method, params)
+  }
+
+  reconnect(): void {
+    for (const coordinator of this.#coordinators.values()) coordinator.networkChanged()
+  }
+
+  async close(): Promise<void> {
+    for (const coordinator of this.#coordinators.values()) coordinator.stop()
+    await this.#node.stop()
+  }
+
+  savePort(port: number): void {
+    this.#options.state.savePort(port)
+  }
+
+  saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void {
+    this.#options.onNetmap(mesh, netmap, known)
+    this.#options.state.saveNetmap(mesh, netmap, known)
+  }
+
+  publish(mesh: MeshId, endpoints: readonly Endpoint[]): void {
+    this.#coordinators
+      .get(mesh)
+      ?.request('publish', { endpoints })
+      // On the next connection it is told again.
+      .catch((error: unknown) => this.#options.logger.warn('endpoints not told', { reason: messageOf(error) }))
+  }
+
+  onAddressesChanged(): void {
+    this.#options.logger.info('local addresses changed')
+    this.reconnect()
+  }
+
+  onFailed(error: AgentError): void {
+    this.#options.onFailed(error)
+  }
+
+  #connect({ mesh, id, netmap, keys, coordinatorKey, endpoints }: MembershipOnDisk): void {
+    const { clock, logger, connections } = this.#options
+    const present = connections.get(mesh)
+    const contact = { coordinatorKey, endpoints }
+    const coordinator = present ?? new CoordinatorLink({ contact, channelKey: keys.channel, clock, logger })
+    this.#coordinators.set(mesh, coordinator)
+    coordinator.subscribe(id, netmap, {
+      onNetmap: (whole, change) =>
+        this.#node.tell({ kind: 'netmap', mesh, netmap: whole, ...(change === undefined ? {} : { change }) }),
+      onState: (state) => this.#node.tell({ kind: 'coordinator-state', mesh, coordinator: state }),
+    })
+    if (present === undefined) coordinator.start()
+  }
+
+  #notReady(): AgentError {
+    const [membership] = this.#options.memberships
+    const coordinator = membership && this.status(membership.mesh)?.coordinator
+    if (coordinator?.state === 'connected')
+      return new AgentError('coordinator-away', 'the coordinator tells no netmap: look at its log, and try again')
+    return new AgentError(
+      'coordinator-away',
+      coordinator?.reason ?? 'the coordinator does not answer: check that it runs and that this machine can reach it',
+    )
+  }
+}

@@ -1,0 +1,186 @@
+import { readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Logger, toBase64 } from '@weft/base'
+import type { Netmap } from '@weft/coordinator-protocol'
+import type { LinkEndpoint, NodeKeys } from '@weft/identity'
+import type { MeshId, NodeId, PublicKey } from '@weft/keys'
+import type { KnownPeer, StoredMembership } from '@weft/node'
+import { ensureDirectory, type FileLock, lockFile, readStateFile, StateError, writeFileAtomic } from '@weft/state'
+import { AgentError } from './agent-error.ts'
+import { agentSchema, keysSchema, membershipSchema, netmapFileSchema, textOfEndpoint } from './membership-schemas.ts'
+
+/** How the coordinator of a mesh is reached, and known. */
+export interface CoordinatorContact {
+  readonly coordinatorKey: PublicKey<'coordinator'>
+  readonly endpoints: readonly LinkEndpoint[]
+}
+
+/** A membership as it lies on disk. */
+export interface MembershipOnDisk extends StoredMembership, CoordinatorContact {
+  readonly id: NodeId
+  readonly name: string
+}
+
+/** Keys that were made to join with a link, and perhaps are registered already. */
+export interface JoinKeys {
+  readonly link: PublicKey<'link'>
+  readonly keys: NodeKeys
+}
+
+interface AgentSettings {
+  readonly port?: number | undefined
+  readonly up: boolean
+}
+
+/**
+ * The agent's state directory; docs/architecture.md has its layout. One agent at a time has it. Private keys are in
+ * `keys.json` only. Every write is atomic, and a membership exists from the moment its `membership.json` does.
+ */
+export class AgentState implements Disposable {
+  readonly #directory: string
+  readonly #lock: FileLock
+  readonly #logger: Logger
+  #settings: AgentSettings
+
+  /** @throws {StateError} where another agent has it, or what is there cannot be read. */
+  constructor(directory: string, logger: Logger) {
+    this.#directory = directory
+    this.#logger = logger
+    ensureDirectory(directory, 0o700)
+    this.#lock = lockFile(join(directory, 'agent.lock'))
+    try {
+      this.#settings = readStateFile(join(directory, 'agent.json'), agentSchema) ?? { up: false }
+    } catch (error) {
+      this.#lock.release()
+      throw error
+    }
+  }
+
+  get port(): number | undefined {
+    return this.#settings.port
+  }
+
+  get isUp(): boolean {
+    return this.#settings.up
+  }
+
+  savePort(port: number): void {
+    this.#saveSettings({ ...this.#settings, port })
+  }
+
+  saveUp(up: boolean): void {
+    if (up !== this.#settings.up) this.#saveSettings({ ...this.#settings, up })
+  }
+
+  /** @throws {StateError} where a file cannot be read; {AgentError} `state-incomplete`. */
+  readMemberships(): readonly MembershipOnDisk[] {
+    return this.#meshes().flatMap((mesh) => this.#readMembership(mesh) ?? [])
+  }
+
+  /** The keys of a join that was not answered, so that it can be asked for again as the same node. */
+  readJoinKeys(mesh: MeshId): JoinKeys | undefined {
+    const file = readStateFile(this.#file(mesh, 'keys'), keysSchema)
+    if (file === undefined) return undefined
+    const { version: _version, link, ...keys } = file
+    return { link, keys }
+  }
+
+  /** @throws {AgentError} `state-incomplete` where what is there may belong to a membership that was damaged. */
+  saveJoinKeys(mesh: MeshId, { link, keys }: JoinKeys): void {
+    ensureDirectory(this.#folder(mesh), 0o700)
+    const damaged = readdirSync(this.#folder(mesh)).find((file) => file.includes('.json.corrupt-'))
+    if (damaged !== undefined)
+      throw new AgentError(
+        'state-incomplete',
+        `${join(this.#folder(mesh), damaged)} is a damaged membership in this mesh; repair it, or move ${this.#folder(mesh)} away and join again`,
+      )
+    this.#write(mesh, 'keys', {
+      version: 1,
+      link,
+      identity: toBase64(keys.identity.expose()),
+      node: toBase64(keys.node.expose()),
+      channel: toBase64(keys.channel.expose()),
+      probe: toBase64(keys.probe.expose()),
+      kem: toBase64(keys.kem.expose()),
+    })
+  }
+
+  saveMembership(membership: MembershipOnDisk): void {
+    const { mesh, id, name, record, chain, coordinatorKey, endpoints } = membership
+    this.#write(mesh, 'membership', {
+      version: 1,
+      mesh,
+      id,
+      name,
+      record: toBase64(record),
+      chain: toBase64(chain),
+      coordinatorKey,
+      endpoints: endpoints.map(textOfEndpoint),
+    })
+  }
+
+  saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void {
+    this.#write(mesh, 'netmap', { version: 1, netmap, known })
+  }
+
+  /** For a join that came to nothing. What else lies in the mesh's folder stays there. */
+  removeJoinKeys(mesh: MeshId): void {
+    rmSync(this.#file(mesh, 'keys'), { force: true })
+    if (readdirSync(this.#folder(mesh)).length === 0) rmdirSync(this.#folder(mesh))
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock.release()
+  }
+
+  #readMembership(mesh: MeshId): MembershipOnDisk | undefined {
+    const membership = readStateFile(this.#file(mesh, 'membership'), membershipSchema)
+    if (membership === undefined) return undefined
+    const joined = this.readJoinKeys(mesh)
+    if (joined === undefined)
+      throw new AgentError(
+        'state-incomplete',
+        `${this.#file(mesh, 'keys')} is missing; restore it from a backup, or remove ${this.#folder(mesh)} and join again with a new link`,
+      )
+    const { version: _version, ...rest } = membership
+    return { ...rest, keys: joined.keys, ...this.#readNetmap(mesh) }
+  }
+
+  /** The coordinator tells the netmap again, so the node does without one that is damaged. */
+  #readNetmap(mesh: MeshId): Pick<StoredMembership, 'netmap' | 'known'> {
+    try {
+      const file = readStateFile(this.#file(mesh, 'netmap'), netmapFileSchema)
+      return file === undefined ? { known: [] } : { netmap: file.netmap, known: file.known }
+    } catch (error) {
+      if (!(error instanceof StateError) || error.code !== 'state-corrupt') throw error
+      this.#logger.warn('netmap corrupt', { reason: error.message })
+      return { known: [] }
+    }
+  }
+
+  #meshes(): readonly MeshId[] {
+    const folder = join(this.#directory, 'meshes')
+    ensureDirectory(folder, 0o700)
+    return readdirSync(folder)
+      .filter((entry) => /^[0-9a-f]{32}$/.test(entry))
+      .sort()
+      .map((entry) => entry as MeshId)
+  }
+
+  #saveSettings(settings: AgentSettings): void {
+    writeFileAtomic(join(this.#directory, 'agent.json'), `${JSON.stringify({ version: 1, ...settings })}\n`)
+    this.#settings = settings
+  }
+
+  #write(mesh: MeshId, name: 'keys' | 'membership' | 'netmap', value: unknown): void {
+    writeFileAtomic(this.#file(mesh, name), `${JSON.stringify(value)}\n`, 0o600)
+  }
+
+  #file(mesh: MeshId, name: 'keys' | 'membership' | 'netmap'): string {
+    return join(this.#folder(mesh), `${name}.json`)
+  }
+
+  #folder(mesh: MeshId): string {
+    return join(this.#directory, 'meshes', mesh)
+  }
+}

@@ -1,0 +1,61 @@
+import { linkEndpointText } from '@weft/coordinator-protocol'
+import { nativeCrypto as crypto } from '@weft/crypto'
+import { nodeAddress6 } from '@weft/identity'
+import type { NodeStatus } from '@weft/node'
+import type { MembershipOnDisk } from './agent-state.ts'
+
+/** What `weft status --json` prints. */
+export interface AgentStatus {
+  readonly state: 'up' | 'down' | 'not-joined'
+  readonly self: (Pick<NodeStatus['self'], 'id' | 'name' | 'mesh' | 'addresses'> & Partial<NodeStatus['self']>) | null
+  readonly coordinator: {
+    readonly url: string
+    readonly state: 'connecting' | 'connected' | 'away' | 'disconnected'
+    readonly since?: string | null
+    readonly reason?: string
+  } | null
+  readonly relay: NodeStatus['relay']
+  readonly peers: NodeStatus['peers']
+  readonly refused: NodeStatus['refused']
+}
+
+const NOTHING = { relay: { home: null, state: 'none' }, peers: [], refused: [] } as const
+
+export function agentStatus(membership: MembershipOnDisk | undefined, running: NodeStatus | undefined): AgentStatus {
+  if (membership === undefined) return { state: 'not-joined', self: null, coordinator: null, ...NOTHING }
+  if (running !== undefined) return upStatus(membership, running)
+  const { mesh, id, name } = membership
+  return {
+    state: 'down',
+    self: { id, name: membership.netmap?.self.name ?? name, mesh, addresses: restingAddresses(membership) },
+    coordinator: { url: firstUrl(membership), state: 'disconnected' },
+    ...NOTHING,
+  }
+}
+
+function upStatus(membership: MembershipOnDisk, running: NodeStatus): AgentStatus {
+  const { self, coordinator, relay, peers, refused } = running
+  return {
+    state: 'up',
+    self: { ...self, name: self.name === '' ? membership.name : self.name },
+    coordinator: {
+      ...coordinator,
+      url: coordinator.url ?? firstUrl(membership),
+      state: coordinator.state === 'none' ? 'connecting' : coordinator.state,
+    },
+    relay,
+    peers,
+    refused,
+  }
+}
+
+/** Those that the interface had, and will have again. */
+function restingAddresses({ netmap, keys }: MembershipOnDisk): NodeStatus['self']['addresses'] {
+  if (netmap === undefined) return []
+  return [netmap.self.address4, nodeAddress6(netmap.mesh.rootKey, keys.identity.publicKey(crypto), crypto)]
+}
+
+function firstUrl({ endpoints }: MembershipOnDisk): string {
+  const [first] = endpoints
+  return first === undefined ? '' : linkEndpointText(first)
+}

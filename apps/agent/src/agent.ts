@@ -1,0 +1,220 @@
+import { hostname } from 'node:os'
+import type { Clock, Duration, IpAddress, Logger } from '@weft/base'
+import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
+import type { JoinLink } from '@weft/identity'
+import type { MeshId } from '@weft/keys'
+import { INTERFACE_MTU, type PingOutcome } from '@weft/node'
+import { AgentError } from './agent-error.ts'
+import { AgentSession } from './agent-session.ts'
+import type { AgentState, MembershipOnDisk } from './agent-state.ts'
+import { type AgentStatus, agentStatus } from './agent-status.ts'
+import type { CoordinatorLink } from './coordinator-link.ts'
+import { joinMesh, parseJoinLink } from './joining.ts'
+import type { OpenTunnel } from './tunnel-device.ts'
+
+/** What the agent touches the machine by. */
+export interface AgentDrivers {
+  readonly openTunnel: OpenTunnel
+  readonly clock: Clock
+  /** All addresses of the machine but those of the interface of that name. */
+  localAddresses(except: string): readonly IpAddress[]
+}
+
+export interface AgentSettings {
+  readonly tun: string
+  readonly port?: number
+  readonly endsOnDown: boolean
+}
+
+export interface AgentOptions {
+  readonly state: AgentState
+  readonly settings: AgentSettings
+  readonly drivers: AgentDrivers
+  readonly logger: Logger
+}
+
+/**
+ * The agent's doings: `up` and `down` one after the other, never two at once; what fails leaves everything as it was.
+ *
+ * down: nothing is open, the interface does not exist · up: a `AgentSession` · ended: for good, `done` tells how.
+ */
+export class Agent {
+  /** Settles when the agent has ended; rejects where it had to. */
+  readonly done: Promise<void>
+  readonly #options: AgentOptions
+  readonly #ending = new AbortController()
+  readonly #settle: { readonly resolve: () => void; readonly reject: (error: AgentError) => void }
+  #memberships: readonly MembershipOnDisk[]
+  #session: AgentSession | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+
+  /** @throws {StateError} {AgentError} where a membership cannot be read. */
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#memberships = options.state.readMemberships()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.done = promise
+    promise.catch(() => undefined)
+    this.#settle = { resolve, reject }
+  }
+
+  /** Goes up again where it was up when it ended. */
+  resume(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#options.state.isUp && this.#memberships.length > 0) this.#session = await this.#open(undefined)
+    })
+  }
+
+  status(): AgentStatus {
+    const [membership] = this.#memberships
+    return agentStatus(membership, membership && this.#session?.status(membership.mesh))
+  }
+
+  up(linkText: string | undefined): Promise<Pick<AgentStatus, 'self'>> {
+    return this.#inTurn(async () => {
+      const link = linkText === undefined ? undefined : parseJoinLink(linkText)
+      this.#checkMayGoUp(link)
+      if (this.#session === undefined) await this.#goUp(link)
+      else this.#session.reconnect()
+      return { self: this.status().self }
+    })
+  }
+
+  down(): Promise<{ readonly ends: boolean }> {
+    return this.#inTurn(async () => {
+      this.#options.state.saveUp(false)
+      await this.#closeSession()
+      const ends = this.#options.settings.endsOnDown
+      // The answer goes out first: whoever ends the agent closes the socket that it goes over.
+      if (ends) setImmediate(() => this.#settle.resolve())
+      return { ends }
+    })
+  }
+
+  async ping(peer: string, timeout: Duration): Promise<PingOutcome> {
+    return await this.#running().ping(peer, timeout)
+  }
+
+  /** Asks the coordinator, in the name of this device's account. */
+  async request<M extends ClientMethod>(method: M, params: Params<M>): Promise<Result<M>> {
+    return await this.#running().request(method, params)
+  }
+
+  /** Ends all; the interface goes, what is stored stays. Harmless when called again. */
+  async close(): Promise<void> {
+    this.#ending.abort(new AgentError('closing', 'the agent is ending'))
+    await this.#turn.catch(() => undefined)
+    await this.#closeSession()
+    this.#settle.resolve()
+  }
+
+  #checkMayGoUp(link: JoinLink | undefined): void {
+    const [member] = this.#memberships
+    if (link === undefined && member === undefined) throw notJoined()
+    if (link === undefined || member === undefined) return
+    const name = this.status().self?.name ?? member.name
+    if (member.mesh === link.mesh)
+      throw new AgentError(
+        'already-joined',
+        `this device is in that mesh already, as ${name}; to reconnect, leave the link away: weft up`,
+      )
+    throw new AgentError(
+      'other-mesh',
+      `this device is in another mesh already, as ${name}; a device joins one mesh: use another --state DIR`,
+    )
+  }
+
+  /** The interface is made first: where that is not permitted, no link is used up. */
+  async #goUp(link: JoinLink | undefined): Promise<void> {
+    const session = await this.#open(link)
+    try {
+      await session.untilReady(this.#ending.signal)
+      this.#options.state.saveUp(true)
+      this.#session = session
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+  }
+
+  async #open(link: JoinLink | undefined): Promise<AgentSession> {
+    const { state, settings, drivers, logger } = this.#options
+    let session: AgentSession | undefined
+    const device = await drivers.openTunnel({
+      name: settings.tun,
+      mtu: INTERFACE_MTU,
+      onReport: (report) => session?.onReport(report),
+    })
+    const connections = new Map<MeshId, CoordinatorLink>()
+    try {
+      if (link !== undefined) connections.set(link.mesh, await this.#join(link))
+      session = new AgentSession({
+        device,
+        memberships: this.#memberships,
+        connections,
+        port: settings.port,
+        state,
+        clock: drivers.clock,
+        logger,
+        localAddresses: () => drivers.localAddresses(device.name),
+        onFailed: (error) => this.#onFailed(error),
+        onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),
+      })
+      session.start()
+      return session
+    } catch (error) {
+      for (const connection of connections.values()) connection.stop()
+      await device.close()
+      throw error
+    }
+  }
+
+  async #join(link: JoinLink): Promise<CoordinatorLink> {
+    const { state, drivers, logger } = this.#options
+    const { membership, coordinator } = await joinMesh({
+      link,
+      state,
+      hostName: hostname(),
+      clock: drivers.clock,
+      logger,
+      signal: this.#ending.signal,
+    })
+    this.#memberships = [...this.#memberships, membership]
+    return coordinator
+  }
+
+  /** Before it was ready, whoever waits for that is told; afterwards the agent ends. */
+  #onFailed(error: AgentError): void {
+    if (this.#session === undefined) return
+    this.#options.logger.error('the node failed', { code: error.code, reason: error.message })
+    this.#settle.reject(error)
+  }
+
+  #keep(mesh: MeshId, latest: Pick<MembershipOnDisk, 'netmap' | 'known'>): void {
+    this.#memberships = this.#memberships.map((each) => (each.mesh === mesh ? { ...each, ...latest } : each))
+  }
+
+  #running(): AgentSession {
+    if (this.#session !== undefined) return this.#session
+    if (this.#memberships.length === 0) throw notJoined()
+    throw new AgentError('down', 'weft is down; bring it up with: weft up')
+  }
+
+  async #closeSession(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    await session?.close()
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(() => {
+      this.#ending.signal.throwIfAborted()
+      return work()
+    })
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+const notJoined = (): AgentError =>
+  new AgentError('not-joined', 'this device belongs to no mesh yet; join one with a link: weft up LINK')

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { assertNever, milliseconds } from '@weft/base'
+import { type ControlContext, ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
+import { IdentityError } from '@weft/identity'
+import type { PingOutcome } from '@weft/node'
+import { StateError } from '@weft/state'
+import { z } from 'zod'
+import type { Agent } from './agent.ts'
+import { AgentError } from './agent-error.ts'
+
+const MAX_LINK_LENGTH = 8192
+const MAX_LINK_SECONDS = 10 * 365 * 86_400
+const DEFAULT_LINK_SECONDS = 86_400
+/** An answer that comes later is not waited for. */
+const PING_TIMEOUT = milliseconds(3_000)
+
+const nothing = z.strictObject({})
+const upParams = z.strictObject({ link: z.string().min(1).max(MAX_LINK_LENGTH).optional() })
+const pingParams = z.strictObject({
+  peer: z.string().min(1).max(255),
+  /** 0: until the caller goes away. */
+  count: z.int().min(0).max(1_000_000).default(4),
+  intervalMs: z.int().min(10).max(3_600_000).default(1_000),
+})
+const linkParams = z.strictObject({
+  reusable: z.boolean().default(false),
+  expiresSeconds: z.int().min(1).max(MAX_LINK_SECONDS).default(DEFAULT_LINK_SECONDS),
+  tags: z
+    .array(z.string().regex(/^[a-z0-9-]{1,32}$/, 'a tag is 1 to 32 of a-z, 0-9 and -'))
+    .max(16)
+    .default([]),
+})
+const revokeParams = z.strictObject({ id: z.string().min(1).max(64) })
+
+/** What the agent's socket answers; docs and `weft --help` name the verbs that ask. */
+export function controlMethods(agent: Agent): Readonly<Record<string, ControlMethod>> {
+  return {
+    status: method('read', nothing, async () => agent.status()),
+    up: method('change', upParams, ({ link }) => agent.up(link)),
+    down: method('change', nothing, () => agent.down()),
+    ping: method('read', pingParams, (params, context) => ping(agent, params, context)),
+    'link-create': method('change', linkParams, (params) => agent.request('link-create', params)),
+    'link-list': method('read', nothing, () => agent.request('link-list', {})),
+    'link-revoke': method('change', revokeParams, (params) => agent.request('link-revoke', params)),
+  }
+}
+
+function method<Params>(
+  access: 'read' | 'change',
+  params: { parse(value: unknown): Params },
+  run: (params: Params, context: ControlContext) => Promise<unknown>,
+): ControlMethod {
+  return controlMethod<Params>({
+    access,
+    params,
+    run: async (asked, context) => {
+      try {
+        return await run(asked, context)
+      } catch (error) {
+        throw controlErrorOf(error)
+      }
+    },
+  }) as ControlMethod
+}
+
+function controlErrorOf(error: unknown): unknown {
+  const isForPeople = error instanceof AgentError || error instanceof StateError || error instanceof IdentityError
+  return isForPeople ? new ControlError(error.code, error.message, error) : error
+}
+
+async function ping(
+  agent: Agent,
+  { peer, count, intervalMs }: z.infer<typeof pingParams>,
+  { signal, emit }: ControlContext,
+): Promise<{ readonly sent: number; readonly received: number }> {
+  let sent = 0
+  let received = 0
+  while (!signal.aborted && (count === 0 || sent < count)) {
+    const pause = sent === 0 ? 0 : intervalMs
+    await sleep(pause, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) break
+    const line = pingLine(peer, await agent.ping(peer, PING_TIMEOUT))
+    sent++
+    if ('rttMs' in line) received++
+    emit({ sequence: sent, ...line })
+  }
+  return { sent, received }
+}
+
+/** @throws AgentError where there is nobody to wait for. */
+function pingLine(peer: string, outcome: PingOutcome) {
+  switch (outcome.kind) {
+    case 'reply': {
+      const { path } = outcome
+      const shown = path?.kind === 'direct' ? { kind: path.kind, endpoint: path.remote } : (path ?? { kind: 'none' })
+      return { address: outcome.address, rttMs: outcome.rttMs, path: shown }
+    }
+    case 'timeout':
+      return { address: outcome.address, path: { kind: 'none' } }
+    case 'unknown-peer':
+      throw new AgentError('unknown-peer', `no peer is called ${peer}; see who there is with: weft status`)
+    case 'refused-peer':
+      throw new AgentError(
+        'peer-refused',
+        `${peer} gets no tunnel: ${outcome.reason}; the coordinator names it, but it did not prove who it is; see weft status`,
+      )
+    case 'self':
+      throw new AgentError('unknown-peer', `${peer} is this device itself; name another, see weft status`)
+    case 'busy':
+      throw new AgentError('busy', 'too many pings are under way; try again in a moment')
+    default:
+      return assertNever(outcome)
+  }
+}

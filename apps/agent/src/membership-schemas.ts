@@ -1,0 +1,102 @@
+import { fromBase64, parseEndpoint } from '@weft/base'
+import { netmapSchema } from '@weft/coordinator-protocol'
+import { isLinkUrl, type LinkEndpoint, MAX_CHAIN_LENGTH, RECORD_LENGTH } from '@weft/identity'
+import {
+  KEM_SEED_LENGTH,
+  type KeyRole,
+  type MeshId,
+  type NodeId,
+  PRIVATE_KEY_LENGTH,
+  PrivateKey,
+  parsePublicKey,
+} from '@weft/keys'
+import { MAX_KNOWN_PEERS } from '@weft/node'
+import { z } from 'zod'
+
+/** What the files of a membership hold, by format version 1; unknown fields are refused. */
+const id = <Id extends string>() =>
+  z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .transform((text) => text as Id)
+
+const name = z.string().min(1).max(255)
+
+const bytes = (min: number, max = min) =>
+  z
+    .string()
+    .max(Math.ceil(max / 3) * 4)
+    .transform((text, context) => {
+      const decoded = fromBase64(text)
+      if (decoded !== undefined && decoded.length >= min && decoded.length <= max) return decoded
+      context.addIssue(`base64 of ${min} to ${max} bytes is expected`)
+      return z.NEVER
+    })
+
+const privateKey = <Role extends KeyRole>(role: Role) =>
+  bytes(role === 'kem' ? KEM_SEED_LENGTH : PRIVATE_KEY_LENGTH).transform((decoded) => new PrivateKey(role, decoded))
+
+const publicKey = <Role extends KeyRole>(role: Role) =>
+  z.string().transform((text, context) => {
+    const key = parsePublicKey(role, text)
+    if (key !== undefined) return key
+    context.addIssue(`a public ${role} key is expected`)
+    return z.NEVER
+  })
+
+const linkEndpoint = z.string().transform((text, context): LinkEndpoint => {
+  const endpoint = parseEndpoint(text)
+  if (endpoint !== undefined) return { kind: 'endpoint', endpoint }
+  if (isLinkUrl(text)) return { kind: 'url', url: text }
+  context.addIssue('an endpoint or a URL is expected')
+  return z.NEVER
+})
+
+/** All of a node's private keys: the only file that holds any. */
+export const keysSchema = z.strictObject({
+  version: z.literal(1),
+  /** Of the link that the keys were made to join with. */
+  link: publicKey('link'),
+  identity: privateKey('identity'),
+  node: privateKey('node'),
+  channel: privateKey('channel'),
+  probe: privateKey('probe'),
+  kem: privateKey('kem'),
+})
+
+export const membershipSchema = z.strictObject({
+  version: z.literal(1),
+  mesh: id<MeshId>(),
+  id: id<NodeId>(),
+  name,
+  record: bytes(RECORD_LENGTH),
+  chain: bytes(1, MAX_CHAIN_LENGTH),
+  coordinatorKey: publicKey('coordinator'),
+  endpoints: z.array(linkEndpoint).min(1).max(8),
+})
+
+export const netmapFileSchema = z.strictObject({
+  version: z.literal(1),
+  netmap: netmapSchema,
+  known: z
+    .array(
+      z.strictObject({
+        id: id<NodeId>(),
+        name: z.string().max(255),
+        sequence: z.int().min(1),
+        digest: z.string().regex(/^[0-9a-f]{64}$/),
+      }),
+    )
+    .max(MAX_KNOWN_PEERS),
+})
+
+export const agentSchema = z.strictObject({
+  version: z.literal(1),
+  /** The UDP port that was got the last time; absent: the usual one. */
+  port: z.int().min(1).max(65_535).optional(),
+  /** Whether the mesh's interface is wanted: set by `up`, taken back by `down`. */
+  up: z.boolean(),
+})
+
+export const textOfEndpoint = (endpoint: LinkEndpoint): string =>
+  endpoint.kind === 'url' ? endpoint.url : endpoint.endpoint

@@ -1,0 +1,81 @@
+import type { IpAddress, Logger } from '@weft/base'
+import { type ControlServer, serveControl } from '@weft/control-socket'
+import { localAddresses, systemClock } from '@weft/linux'
+import { Agent, type AgentDrivers } from './agent.ts'
+import { AgentState } from './agent-state.ts'
+import { controlMethods } from './control-methods.ts'
+import { openTun } from './tunnel-device.ts'
+
+export interface RunAgentOptions {
+  readonly stateDirectory: string
+  /** Path of the control socket. */
+  readonly socket: string
+  /** Name of the interface. */
+  readonly tun: string
+  /** The UDP port to try first; otherwise the one of the last time, or 7481. */
+  readonly port?: number
+  /** `down` also ends the agent, for it was started by `up`. */
+  readonly endsOnDown?: boolean
+  readonly logger: Logger
+  /** For tests; this machine's by default. */
+  readonly drivers?: Partial<AgentDrivers>
+}
+
+export interface RunningAgent {
+  /** Takes the interface and the socket away. Harmless when called again. */
+  close(): Promise<void>
+  /** Resolves when the agent has ended in whatever way; rejects with an `AgentError` where it had to end. */
+  readonly done: Promise<void>
+}
+
+const systemDrivers: AgentDrivers = { openTunnel: openTun, clock: systemClock, localAddresses: addressesExcept }
+
+/**
+ * Runs the daemon of a device: one on a state directory. It answers at its socket from the start, and is up again where it was.
+ * @throws {AgentError} {StateError} {ControlError} and leaves nothing behind.
+ */
+export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> {
+  const { logger } = options
+  const state = new AgentState(options.stateDirectory, logger)
+  let agent: Agent | undefined
+  let control: ControlServer | undefined
+  const close = once(async () => {
+    await agent?.close()
+    await control?.close()
+    state[Symbol.dispose]()
+    logger.info('agent ended')
+  })
+  try {
+    agent = new Agent({
+      state,
+      settings: { tun: options.tun, endsOnDown: options.endsOnDown ?? false, ...portOf(options) },
+      drivers: { ...systemDrivers, ...options.drivers },
+      logger,
+    })
+    control = await serveControl({ path: options.socket, methods: controlMethods(agent), logger })
+    await agent.resume()
+    const done = agent.done.finally(close)
+    // Whoever waits for it hears of it.
+    done.catch(() => undefined)
+    return { close, done }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function addressesExcept(name: string): readonly IpAddress[] {
+  return localAddresses()
+    .filter((each) => each.name !== name && each.scope === 'other')
+    .map(({ address }) => address)
+}
+
+const portOf = ({ port }: RunAgentOptions) => (port === undefined ? {} : { port })
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work()
+    return done
+  }
+}

@@ -1,0 +1,192 @@
+import {
+  assertNever,
+  type Clock,
+  CoreRunner,
+  type Duration,
+  type Endpoint,
+  type IpAddress,
+  type Logger,
+} from '@weft/base'
+import type { Netmap } from '@weft/coordinator-protocol'
+import { nativeCrypto, systemRandom } from '@weft/crypto'
+import type { MeshId } from '@weft/keys'
+import { systemAlarm } from '@weft/linux'
+import {
+  type KnownPeer,
+  Node,
+  type NodeInput,
+  type NodeOutput,
+  type NodeStatus,
+  type PingOutcome,
+  type StoredMembership,
+} from '@weft/node'
+import { AgentError, messageOf } from './agent-error.ts'
+import type { TunnelDevice } from './tunnel-device.ts'
+
+const HEARTBEAT_EVERY_MS = 1_000
+/** Until the kernel's own notices are listened to. */
+const ADDRESSES_EVERY_MS = 3_000
+
+/** What a running node asks of the rest of the agent. */
+export interface NodeOwner {
+  savePort(port: number): void
+  saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void
+  publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
+  /** The machine's addresses are others than before. */
+  onAddressesChanged(): void
+  /** The node cannot go on. */
+  onFailed(error: AgentError): void
+}
+
+/** A `Node` with its fast path: moves what the one tells to the other, with heartbeat and the machine's addresses. */
+export class RunningNode {
+  /** The interface has its addresses. Rejects where the node fails before. */
+  readonly ready: Promise<void>
+  readonly #tunnel: TunnelDevice
+  readonly #owner: NodeOwner
+  readonly #logger: Logger
+  readonly #clock: Clock
+  readonly #node: Node
+  readonly #runner: CoreRunner<NodeInput, NodeOutput>
+  readonly #localAddresses: () => readonly IpAddress[]
+  readonly #alarm = systemAlarm()
+  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #pings = new Map<number, (outcome: PingOutcome) => void>()
+  readonly #becameReady: () => void
+  readonly #failed: (error: AgentError) => void
+  #addresses: readonly IpAddress[] | undefined
+  #nextPing = 0
+  #isStopped = false
+
+  constructor(options: {
+    readonly tunnel: TunnelDevice
+    readonly owner: NodeOwner
+    readonly logger: Logger
+    readonly clock: Clock
+    /** All addresses of the machine but those of weft's interface. */
+    readonly localAddresses: () => readonly IpAddress[]
+  }) {
+    this.#tunnel = options.tunnel
+    this.#owner = options.owner
+    this.#logger = options.logger
+    this.#clock = options.clock
+    this.#localAddresses = options.localAddresses
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.ready = promise
+    // Whoever waits for it hears of it; a failure later on goes to the owner.
+    promise.catch(() => undefined)
+    this.#becameReady = resolve
+    this.#failed = reject
+    const { datapath } = options.tunnel
+    this.#node = new Node({ crypto: nativeCrypto, random: systemRandom, meters: datapath })
+    this.#runner = new CoreRunner<NodeInput, NodeOutput>({
+      core: this.#node,
+      clock: options.clock,
+      alarm: this.#alarm,
+      act: (output) => this.#act(output),
+    })
+    datapath.beat()
+    this.#timers = [
+      setInterval(() => datapath.beat(), HEARTBEAT_EVERY_MS),
+      setInterval(() => this.#tellAddresses(), ADDRESSES_EVERY_MS),
+    ]
+  }
+
+  start(port: number, memberships: readonly StoredMembership[]): void {
+    this.#tellAddresses()
+    for (const membership of memberships) this.tell({ kind: 'membership-added', membership })
+    this.tell({ kind: 'start', port })
+  }
+
+  tell(input: NodeInput): void {
+    if (!this.#isStopped) this.#runner.tell(input)
+  }
+
+  status(mesh: MeshId): NodeStatus | undefined {
+    return this.#node.status(this.#clock(), mesh)
+  }
+
+  ping(peer: string, timeout: Duration): Promise<PingOutcome> {
+    const token = this.#nextPing++
+    return new Promise((resolve) => {
+      this.#pings.set(token, resolve)
+      this.tell({ kind: 'ping', token, peer, timeout })
+    })
+  }
+
+  /** Saves, closes the sockets and takes the interface away. */
+  async stop(): Promise<void> {
+    if (!this.#isStopped) {
+      this.tell({ kind: 'stop' })
+      this.#isStopped = true
+      this.#alarm.set(undefined, () => undefined)
+      for (const timer of this.#timers) clearInterval(timer)
+      this.#failed(new AgentError('down', 'weft was taken down'))
+    }
+    await this.#tunnel.close()
+  }
+
+  #act(output: NodeOutput): void {
+    try {
+      this.#carryOut(output)
+    } catch (error) {
+      this.#onFailed(error instanceof AgentError ? error : new AgentError('failed', messageOf(error), error))
+    }
+  }
+
+  #carryOut(output: NodeOutput): void {
+    switch (output.kind) {
+      case 'datapath':
+        this.#tunnel.datapath.tell(output.command)
+        return
+      case 'configure-interface':
+        this.#tunnel.configure(output.settings)
+        if (output.settings.addresses.length > 0) this.#becameReady()
+        return
+      case 'publish':
+        this.#owner.publish(output.mesh, output.endpoints)
+        return
+      case 'save-netmap':
+        this.#owner.saveNetmap(output.mesh, output.netmap, output.known)
+        return
+      case 'save-port':
+        this.#owner.savePort(output.port)
+        return
+      case 'ping-answer':
+        this.#pings.get(output.token)?.(output.outcome)
+        this.#pings.delete(output.token)
+        return
+      case 'log':
+        this.#logger[output.level](output.event, output.fields)
+        return
+      case 'failed':
+        throw new AgentError(output.code, `${output.reason}; the node was stopped`)
+      default:
+        assertNever(output)
+    }
+  }
+
+  #onFailed(error: AgentError): void {
+    if (this.#isStopped) return
+    this.#failed(error)
+    this.#owner.onFailed(error)
+  }
+
+  #tellAddresses(): void {
+    const addresses = this.#readAddresses()
+    if (addresses === undefined || addresses.join() === this.#addresses?.join()) return
+    const isFirst = this.#addresses === undefined
+    this.#addresses = addresses
+    this.tell({ kind: 'local-addresses', addresses })
+    if (!isFirst) this.#owner.onAddressesChanged()
+  }
+
+  #readAddresses(): readonly IpAddress[] | undefined {
+    try {
+      return [...this.#localAddresses()].sort()
+    } catch (error) {
+      this.#logger.warn('local addresses unknown', { reason: messageOf(error) })
+      return undefined
+    }
+  }
+}
