@@ -15,10 +15,10 @@ const ICMP = seconds(30)
 /** UDP, and protocols that are not followed. */
 const OTHERS = seconds(180)
 
-export const TCP_FIN = 1
-export const TCP_SYN = 2
+const TCP_FIN = 1
+const TCP_SYN = 2
 export const TCP_RST = 4
-export const TCP_ACK = 16
+const TCP_ACK = 16
 
 /** What a flow's state begins with. */
 export const STATE_BEGAN_LOCAL = 0

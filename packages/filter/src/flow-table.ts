@@ -4,7 +4,7 @@ import { type FlowKey, KEY_WORDS } from './flow-key.ts'
 /** Slots that a flow may be away from where its hash points: bounds every lookup, whatever keys a peer makes up. */
 const MAX_DISTANCE = 64
 /** Live flows of which the one that would end first is given up when the table is full. */
-const EVICTION_SAMPLE = 8
+const EVICTION_SAMPLE = 16
 const FIRST_CAPACITY = 512
 
 /** In place of a rule's number: the flow began on this side. */
