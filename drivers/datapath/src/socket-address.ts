@@ -24,7 +24,7 @@ export const PKTINFO_SPACE = 40
 export const IPPROTO_IP = 0
 export const IPPROTO_IPV6 = 41
 export const IP_PKTINFO = 8
-export const IPV6_PKTINFO = 50
+const IPV6_PKTINFO = 50
 
 const SOCKADDR_IN_BYTES = 16
 const CMSG_HEADER_BYTES = 16
