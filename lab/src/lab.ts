@@ -101,8 +101,10 @@ function takeDownAtExit(): void {
 
 function reportOf(machine: string, directory: string): readonly string[] {
   return logsIn(directory).flatMap((name) => {
-    const lines = readFileSync(join(directory, name), 'utf8').trimEnd().split('\n')
-    return lines[0] === '' ? [] : [`--- ${machine}: ${name}`, ...lines.slice(-REPORTED_LINES)]
+    const text = readFileSync(join(directory, name), 'utf8')
+    // A QR code helps nobody here.
+    const lines = text.split('\n').filter((line) => line.trim() !== '' && !/[▀▄█]/.test(line))
+    return lines.length === 0 ? [] : [`--- ${machine}: ${name}`, ...lines.slice(-REPORTED_LINES)]
   })
 }
 
