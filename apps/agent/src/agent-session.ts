@@ -104,7 +104,7 @@ export class AgentSession implements NodeOwner {
       .get(mesh)
       ?.request('publish', { endpoints })
       // On the next connection it is told again.
-      .catch((error: unknown) => this.#options.logger.warn('endpoints not told', { reason: messageOf(error) }))
+      .catch((error: unknown) => this.#options.logger.debug('endpoints not told', { reason: messageOf(error) }))
   }
 
   onAddressesChanged(): void {

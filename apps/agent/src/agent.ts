@@ -20,7 +20,7 @@ export interface AgentDrivers {
   localAddresses(except: string): readonly IpAddress[]
 }
 
-export interface AgentSettings {
+interface AgentSettings {
   readonly tun: string
   readonly port?: number
   readonly endsOnDown: boolean

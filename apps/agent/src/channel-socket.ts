@@ -68,7 +68,7 @@ export class ChannelSocket {
 }
 
 /** The WebSocket's address, for an endpoint or a URL of a join link. */
-export function channelUrl(endpoint: LinkEndpoint): string {
+function channelUrl(endpoint: LinkEndpoint): string {
   const url = new URL(linkEndpointText(endpoint))
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/channel`

@@ -68,6 +68,8 @@ export class CoordinatorLink {
 
   /** Rejects with an `AgentError`: the coordinator's own code and message, or `coordinator-away`. */
   async request<M extends ClientMethod>(method: M, params: Params<M>): Promise<Result<M>> {
+    // Whoever asks does not wait until the next try would be due.
+    if (this.#state?.state === 'away') this.networkChanged()
     const answer = await this.#ask(method, params)
     if ('error' in answer) throw refusalOf(answer.error)
     // The client answers a request with a result of its method; a union of pairs does not show it to the compiler.
@@ -141,7 +143,8 @@ export class CoordinatorLink {
     const reason = output.state === 'away' ? { reason: output.reason } : {}
     const url = endpoint === undefined ? (this.#state?.url ?? '') : linkEndpointText(endpoint)
     this.#state = { state: output.state, since: output.since, url, ...reason }
-    this.#logger.info(`coordinator ${output.state}`, reason)
+    this.#logger.info(`coordinator ${output.state}`)
+    if (output.state === 'away') this.#logger.debug('coordinator away', reason)
     this.#listener?.onState(this.#state)
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -187,6 +187,32 @@ test('links are made, listed and revoked through the agent', async () => {
   await refused(bob.up(created.link), 'link-revoked')
   const again = (await callControl(alice.socket, 'link-create', {})) as { link: string }
   await bob.up(again.link)
+})
+
+test('with the coordinator away, what it is needed for is refused at once, and works when it is back', async () => {
+  await using mesh = await TestMesh.start()
+  const alice = await mesh.agent('alice').start()
+  await alice.up(await mesh.link())
+  await mesh.stopCoordinator()
+  await alice.until(({ coordinator }) => coordinator?.state === 'away')
+  const error = await refused(callControl(alice.socket, 'link-create', {}), 'coordinator-away')
+  assert.match(error.message, /127\.0\.0\.1/)
+  await mesh.startCoordinator()
+  assert.ok(await callControl(alice.socket, 'link-create', {}))
+})
+
+test('keys that the coordinator may have registered are used again with the same link', async () => {
+  await using mesh = await TestMesh.start()
+  const alice = await mesh.agent('alice').start()
+  const link = await mesh.link()
+  const self = await alice.up(link)
+  await alice.stop()
+  // As if the answer had been lost: the keys are there, the membership is not.
+  const [id = ''] = readdirSync(join(alice.state, 'meshes'))
+  for (const file of ['membership.json', 'netmap.json']) rmSync(join(alice.state, 'meshes', id, file))
+  await alice.start()
+  assert.equal((await alice.status()).state, 'not-joined')
+  assert.equal((await alice.up(link))?.id, self?.id)
 })
 
 test('unknown fields and values out of bounds are refused', async () => {

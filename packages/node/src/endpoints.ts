@@ -22,7 +22,7 @@ export interface Underlay {
 export type MeshPrefixes = readonly Prefix[]
 
 /** Whether datagrams to the address could reach another machine outside of the mesh. */
-export function isUnderlayAddress(address: IpAddress, meshes: MeshPrefixes): boolean {
+function isUnderlayAddress(address: IpAddress, meshes: MeshPrefixes): boolean {
   return scopeOf(address) === 'other' && !meshes.some((prefix) => prefixContains(prefix, address))
 }
 
