@@ -7,13 +7,11 @@ import {
   parseIp,
   prefixContains,
   scopeOf,
-  utf8,
 } from '@weft/base'
-import type { LinkEndpoint } from '@weft/identity'
+import { isLinkUrl, type LinkEndpoint } from '@weft/identity'
 
 /** A join link has no room for more: docs/protocols/links.md. */
 const MAX_ENDPOINTS = 8
-const MAX_URL_BYTES = 255
 
 /** Where the coordinator listens, and what it knows of the ways to it. */
 export interface Reach {
@@ -45,7 +43,7 @@ export function parsePublicUrl(text: string): string | { readonly refused: strin
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
     return { refused: 'it has more than scheme, host, port and path' }
   const plain = url.href.replace(/\/+$/, '')
-  return utf8(plain).length > MAX_URL_BYTES ? { refused: `it is longer than ${MAX_URL_BYTES} bytes` } : plain
+  return isLinkUrl(plain) ? plain : { refused: 'it is too long for a join link' }
 }
 
 function directEndpoints({ host, port, addresses, mesh }: Reach): readonly Endpoint[] {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { type Endpoint, fromBase64, type IpAddress, invariant, toBase64, wallTime } from '@weft/base'
 import {
   type AnswerError,
@@ -43,6 +42,7 @@ export class TestChannel {
   readonly #initiator: ChannelInitiator
   readonly #answers = new Map<number, (message: Extract<FromCoordinator, { type: 'answer' }>) => void>()
   readonly #watchers = new Set<() => void>()
+  readonly #spy: (frame: Uint8Array) => void
   readonly #opened = Promise.withResolvers<void>()
   readonly closed: Promise<number>
   readonly texts: string[] = []
@@ -50,7 +50,13 @@ export class TestChannel {
   netmap: Netmap | undefined
   #lastId = 0
 
-  private constructor(url: string, keys: NodeKeys, coordinatorKey: PublicKey<'coordinator'>) {
+  private constructor(
+    url: string,
+    keys: NodeKeys,
+    coordinatorKey: PublicKey<'coordinator'>,
+    spy: (frame: Uint8Array) => void,
+  ) {
+    this.#spy = spy
     this.#socket = new WebSocket(url, 'weft.channel.1')
     this.#initiator = new ChannelInitiator({
       crypto,
@@ -61,13 +67,19 @@ export class TestChannel {
     })
     this.#socket.on('message', (data: Buffer) => this.#receive(data))
     this.#socket.on('error', (error) => this.#opened.reject(error))
-    this.closed = once(this.#socket, 'close').then(([code]) => Number(code))
+    this.closed = new Promise((resolve) => this.#socket.on('close', resolve))
     void this.closed.then(() => this.#opened.reject(new Error('closed')))
     this.#opened.promise.catch(() => {})
   }
 
-  static async open(url: string, keys: NodeKeys, key: PublicKey<'coordinator'>): Promise<TestChannel> {
-    const channel = new TestChannel(url, keys, key)
+  /** @param spy sees every frame that is sent. */
+  static async open(
+    url: string,
+    keys: NodeKeys,
+    key: PublicKey<'coordinator'>,
+    spy: (frame: Uint8Array) => void = () => {},
+  ): Promise<TestChannel> {
+    const channel = new TestChannel(url, keys, key, spy)
     await channel.#opened.promise
     return channel
   }
@@ -117,12 +129,17 @@ export class TestChannel {
 
   #drain(): void {
     for (let output = this.#initiator.poll(); output !== undefined; output = this.#initiator.poll()) {
-      if (output.kind === 'frame') this.#socket.send(output.frame)
+      if (output.kind === 'frame') this.#send(output.frame)
       else if (output.kind === 'open') this.#opened.resolve()
       else if (output.kind === 'failed') this.#opened.reject(new Error(output.reason))
       else this.#take(output.text)
     }
     for (const look of this.#watchers) look()
+  }
+
+  #send(frame: Uint8Array): void {
+    this.#spy(frame)
+    this.#socket.send(frame)
   }
 
   #take(text: string): void {
@@ -162,7 +179,11 @@ export class TestNode {
   }
 
   connect(port: number): Promise<TestChannel> {
-    return TestChannel.open(`ws://127.0.0.1:${port}/v1/channel`, this.keys, this.link.coordinatorKey)
+    return this.connectTo('127.0.0.1', port)
+  }
+
+  connectTo(host: string, port: number): Promise<TestChannel> {
+    return TestChannel.open(`ws://${host}:${port}/v1/channel`, this.keys, this.link.coordinatorKey)
   }
 
   /** The certificate that lets this node in, made with the link as a joining node does. */
