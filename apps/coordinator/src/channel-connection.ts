@@ -11,8 +11,8 @@ export interface ConnectionLimits {
   readonly handshake: Duration
   /** Until an open channel is that of a device. */
   readonly registration: Duration
-  /** Between two signs of life that are asked for; the second without an answer ends the connection. */
-  readonly keepalive: Duration
+  /** Nodes ping three times within it: docs/protocols/channel.md. */
+  readonly silence: Duration
   readonly frames: Rate
   readonly requests: Rate
   /** Requests that wait for their turn. */
@@ -23,10 +23,8 @@ export interface ConnectionLimits {
 
 /** Who answers what comes through a channel. */
 export interface ChannelDesk {
-  /** The message to send back, and what follows it. It never throws. */
-  answer(connection: ChannelConnection, message: string): Promise<Answered>
-  /** A request came faster than it may. */
-  refuse(message: string): Answered
+  /** Never throws. */
+  read(connection: ChannelConnection, message: string): Answered | Work
   isDevice(key: PublicKey<'channel'>): boolean
   closed(connection: ChannelConnection): void
 }
@@ -43,6 +41,15 @@ export type Answered =
   | { readonly kind: 'malformed' }
   | { readonly kind: 'answer'; readonly message: string; readonly afterwards?: () => void }
 
+/** A request that takes its time, and its turn. */
+export interface Work {
+  readonly kind: 'work'
+  /** Never fails. */
+  run(): Promise<Answered>
+  /** Instead, where there are too many. */
+  refuse(): Answered
+}
+
 // RFC 6455 §7.4.1
 const UNSUPPORTED = 1003
 const POLICY = 1008
@@ -50,7 +57,7 @@ const GOING_AWAY = 1001
 
 /**
  * One WebSocket and the channel in it. A connection waits for its handshake, then serves requests one after the other in
- * the order they came. Everything that is wrong with what it sends is counted and ends it; a stranger's costs nobody else.
+ * the order they came, and answers pings at once. Everything that is wrong with what it sends is counted and ends it; a stranger's costs nobody else.
  */
 export class ChannelConnection {
   readonly source: IpAddress | undefined
@@ -65,14 +72,13 @@ export class ChannelConnection {
   readonly #logger: Logger
   readonly #frames: RateLimit
   readonly #requests: RateLimit
-  readonly #keepalive: NodeJS.Timeout
+  readonly #silence: NodeJS.Timeout
   /** Until the channel is open, then until it is a device's. */
   #deadline: NodeJS.Timeout
   #isKnown = false
   #remoteKey: PublicKey<'channel'> | undefined
   #turn: Promise<void> = Promise.resolve()
   #waiting = 0
-  #isAlive = true
   #isOver = false
 
   constructor(options: {
@@ -100,7 +106,7 @@ export class ChannelConnection {
     this.#frames = new RateLimit(this.#limits.frames)
     this.#requests = new RateLimit(this.#limits.requests)
     this.#deadline = setTimeout(() => this.#end('handshake-timeout', POLICY), this.#limits.handshake)
-    this.#keepalive = setInterval(() => this.#askForLife(), this.#limits.keepalive)
+    this.#silence = setTimeout(() => this.#end('silent', POLICY), this.#limits.silence)
     this.#listen()
     this.#drain()
   }
@@ -129,16 +135,13 @@ export class ChannelConnection {
   #listen(): void {
     const socket = this.#socket
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => {
-      this.#isAlive = true
-    })
     socket.on('error', (error) => this.#onSocketError(error))
     socket.on('close', () => this.#onClose())
   }
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#isOver) return
-    this.#isAlive = true
+    this.#silence.refresh()
     if (!isBinary || !(data instanceof Uint8Array)) {
       this.#end('frame-malformed', UNSUPPORTED)
     } else if (!this.#frames.take(this.#clock().instant)) {
@@ -186,16 +189,21 @@ export class ChannelConnection {
   }
 
   #onMessage(message: string): void {
-    if (this.#waiting >= this.#limits.waitingRequests || !this.#requests.take(this.#clock().instant)) {
+    const heard = this.#desk.read(this, message)
+    if (heard.kind !== 'work') {
+      this.#give(heard)
+    } else if (this.#waiting >= this.#limits.waitingRequests || !this.#requests.take(this.#clock().instant)) {
       this.#counters.count('too-many-requests')
-      this.#give(this.#desk.refuse(message))
-      return
+      this.#give(heard.refuse())
+    } else {
+      this.#waiting++
+      this.#turn = this.#turn.then(() => this.#work(heard))
     }
-    this.#waiting++
-    this.#turn = this.#turn.then(async () => {
-      if (!this.#isOver) this.#give(await this.#desk.answer(this, message))
-      this.#waiting--
-    })
+  }
+
+  async #work(work: Work): Promise<void> {
+    if (!this.#isOver) this.#give(await work.run())
+    this.#waiting--
   }
 
   #give(answered: Answered): void {
@@ -209,16 +217,6 @@ export class ChannelConnection {
     if (!this.#isOver) answered.afterwards?.()
   }
 
-  #askForLife(): void {
-    if (!this.#isAlive) {
-      this.#counters.count('unresponsive')
-      this.#socket.terminate()
-      return
-    }
-    this.#isAlive = false
-    this.#socket.ping()
-  }
-
   #onSocketError(error: Error): void {
     const code = 'code' in error ? String(error.code) : ''
     if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#counters.count('frame-oversize')
@@ -229,7 +227,7 @@ export class ChannelConnection {
   #onClose(): void {
     this.#isOver = true
     clearTimeout(this.#deadline)
-    clearInterval(this.#keepalive)
+    clearTimeout(this.#silence)
     this.#desk.closed(this)
     this.#owner.closed(this)
   }

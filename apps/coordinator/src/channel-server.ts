@@ -39,7 +39,7 @@ export interface ChannelLimits extends ConnectionLimits {
 export const defaultLimits: ChannelLimits = {
   handshake: milliseconds(10_000),
   registration: milliseconds(60_000),
-  keepalive: milliseconds(20_000),
+  silence: milliseconds(30_000),
   frames: { burst: 200, perSecond: 50 },
   requests: { burst: 50, perSecond: 10 },
   waitingRequests: 16,

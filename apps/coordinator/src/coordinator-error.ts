@@ -13,7 +13,6 @@ export type CoordinatorErrorCode =
   | 'keys-corrupt'
   /** There are keys of a mesh, and no database. */
   | 'database-missing'
-  | 'links-exhausted'
   | StateErrorCode
   | StorageErrorCode
 

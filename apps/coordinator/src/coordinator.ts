@@ -137,12 +137,16 @@ export class Coordinator {
     })
   }
 
-  /** Begins to tell a channel that was admitted. */
+  /** Begins to tell a channel that was admitted, or begins anew. */
   subscribe(input: Omit<Extract<FeedInput, { kind: 'subscribe' }>, 'kind'>): void {
     this.#feed.tell({ kind: 'subscribe', ...input })
-    this.#presence.opened(input.node)
   }
 
+  cameOnline(node: NodeId): void {
+    this.#presence.opened(node)
+  }
+
+  /** The channel of a device that came online is gone. */
   unsubscribe(subscriber: Subscriber, node: NodeId): void {
     this.#feed.tell({ kind: 'unsubscribe', subscriber })
     this.#presence.closed(node)

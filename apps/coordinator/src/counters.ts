@@ -12,7 +12,7 @@ export type StrangerEvent =
   | 'too-many-frames'
   | 'too-many-requests'
   | 'never-registered'
-  | 'unresponsive'
+  | 'silent'
   | 'backlog'
 
 export class Counters {

@@ -6,11 +6,6 @@ import type { DeviceState, MeshState } from './mesh-state.ts'
 /** So that the longest message stays well below the channel's 16 MiB: a peer has at most some 9 KiB. */
 const PEERS_IN_ONE_MESSAGE = 1000
 
-/** The devices that `id` may see: those of its own account. What others grant comes with permissions. */
-export function mayFollow(state: MeshState, id: NodeId, other: NodeId): boolean {
-  return id !== other && state.devices.get(id)?.account === state.devices.get(other)?.account
-}
-
 /** The whole netmap of a node: a first message and, in a large mesh, changes that complete it. */
 export function netmapMessages(state: MeshState, id: NodeId): readonly (Netmap | NetmapChange)[] {
   const self = deviceOf(state, id)
@@ -49,6 +44,11 @@ function peersAmong(state: MeshState, id: NodeId, touched: Iterable<NodeId>): re
     if (device !== undefined && mayFollow(state, id, other)) peers.push(device.peer)
   }
   return peers
+}
+
+/** The devices that `id` may see: those of its own account. What others grant comes with permissions. */
+function mayFollow(state: MeshState, id: NodeId, other: NodeId): boolean {
+  return id !== other && state.devices.get(id)?.account === state.devices.get(other)?.account
 }
 
 /** All but the last lead to where they come from, so that only a node that was told all of them holds the new number. */

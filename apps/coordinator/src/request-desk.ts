@@ -11,13 +11,14 @@ import {
 import type { LinkEndpoint } from '@weft/identity'
 import type { NodeId, PublicKey } from '@weft/keys'
 import type { LinkRow } from '@weft/storage'
-import type { Answered, ChannelConnection, ChannelDesk } from './channel-connection.ts'
+import type { Answered, ChannelConnection, ChannelDesk, Work } from './channel-connection.ts'
 import type { Caller, Coordinator } from './coordinator.ts'
 import { isoTime, linkStateAt } from './join-links.ts'
 import { Refusal } from './refusal.ts'
 
 /** Newest first; older ones are of no use to whoever lists them. */
 const MAX_LISTED_LINKS = 1_000
+const PONG = JSON.stringify({ type: 'pong' })
 
 /** Of each method with its own parameters. */
 type AnyRequest = {
@@ -50,21 +51,16 @@ export class RequestDesk implements ChannelDesk {
     return this.#coordinator.isDevice(key)
   }
 
-  refuse(message: string): Answered {
-    return errorOf(message, { code: 'busy', message: 'too many requests at once: wait for the answers' })
-  }
-
-  async answer(connection: ChannelConnection, text: string): Promise<Answered> {
+  read(connection: ChannelConnection, text: string): Answered | Work {
     const message = readFromNode(text)
-    if (message === undefined)
-      return errorOf(text, { code: 'bad-request', message: 'no request of version 1: update weft on this device' })
-    if (message.type === 'ping') return { kind: 'answer', message: '{"type":"pong"}' }
-    const { remoteKey, source } = connection
-    invariant(remoteKey !== undefined, 'messages come through an open channel')
-    try {
-      return await this.#serve(message as AnyRequest, { channelKey: remoteKey, source }, connection)
-    } catch (error) {
-      return answerOf({ type: 'answer', id: message.id, error: this.#errorFor(error, message.method) })
+    if (message === undefined) return malformed(text)
+    if (message.type === 'ping') return { kind: 'answer', message: PONG }
+    const { id } = message
+    return {
+      kind: 'work',
+      run: () => this.#answer(message as AnyRequest, connection),
+      refuse: () =>
+        answerOf({ type: 'answer', id, error: { code: 'busy', message: 'too many requests: wait for the answers' } }),
     }
   }
 
@@ -74,6 +70,16 @@ export class RequestDesk implements ChannelDesk {
     this.#subscribed.delete(connection)
     if (this.#byNode.get(node) === connection) this.#byNode.delete(node)
     this.#coordinator.unsubscribe(connection.number, node)
+  }
+
+  async #answer(request: AnyRequest, connection: ChannelConnection): Promise<Answered> {
+    const { remoteKey, source } = connection
+    try {
+      invariant(remoteKey !== undefined, 'messages come through an open channel')
+      return await this.#serve(request, { channelKey: remoteKey, source }, connection)
+    } catch (error) {
+      return answerOf({ type: 'answer', id: request.id, error: this.#errorFor(error, request.method) })
+    }
   }
 
   async #serve(request: AnyRequest, caller: Caller, connection: ChannelConnection): Promise<Answered> {
@@ -135,15 +141,20 @@ export class RequestDesk implements ChannelDesk {
     return {
       ...emptyAnswer(id),
       afterwards: () => {
-        this.closed(connection)
         this.#coordinator.subscribe({ subscriber: connection.number, node, held })
-        this.#subscribed.set(connection, node)
-        // A node that comes from elsewhere leaves its last connection behind without a word.
-        const last = this.#byNode.get(node)
-        this.#byNode.set(node, connection)
-        last?.close()
+        this.#replace(connection, node)
       },
     }
+  }
+
+  /** A node that comes from elsewhere leaves its last connection behind without a word. */
+  #replace(connection: ChannelConnection, node: NodeId): void {
+    if (this.#subscribed.has(connection)) return
+    this.#subscribed.set(connection, node)
+    this.#coordinator.cameOnline(node)
+    const last = this.#byNode.get(node)
+    this.#byNode.set(node, connection)
+    last?.close()
   }
 
   #errorFor(error: unknown, method: Method): AnswerError {
@@ -178,9 +189,10 @@ function answerOf<M extends Method>(answer: Answer<M>): Extract<Answered, { kind
 
 const emptyAnswer = (id: number) => answerOf<'publish'>({ type: 'answer', id, result: {} })
 
-/** To whatever has a request's number; the rest is no message at all. */
-function errorOf(text: string, error: AnswerError): Answered {
+/** What has a request's number is answered; the rest is no message at all. */
+function malformed(text: string): Answered {
   const id = requestIdOf(text)
+  const error = { code: 'bad-request', message: 'no request of version 1: update weft on this device' } as const
   return id === undefined ? { kind: 'malformed' } : answerOf({ type: 'answer', id, error })
 }
 

@@ -143,6 +143,21 @@ describe('a netmap', () => {
     await isRefused(toEve.request('subscribe', { node: eve.id }), 'not-registered')
   })
 
+  it('is told anew through the same channel without a word to the others', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const link = await coordinator.link({ reusable: true })
+    const alice = new TestNode(link, 'alice')
+    const toAlice = await alice.enter(coordinator.port)
+    const toBob = await new TestNode(link, 'bob').enter(coordinator.port)
+    await toBob.until(() => onlineCount(toBob) === 1)
+    await toAlice.until(() => onlineCount(toAlice) === 1)
+    const before = dumpDatabase(coordinator.path)
+    await alice.subscribe(toAlice)
+    await toBob.request('publish', { endpoints: [] })
+    assert.equal(dumpDatabase(coordinator.path), before)
+    assert.equal(onlineCount(toAlice), 1)
+  })
+
   it('comes by the newest connection only: the last one is closed', async () => {
     await using coordinator = await TestCoordinator.start()
     const alice = new TestNode(await coordinator.link(), 'alice')

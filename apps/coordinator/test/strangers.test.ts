@@ -153,6 +153,14 @@ describe('what a stranger sends', () => {
     assert.equal(counts['upgrade-refused'], 3)
   })
 
+  it('as nothing for long ends its channel, and the device is offline', async () => {
+    await using coordinator = await TestCoordinator.start({ limits: { silence: milliseconds(300) } })
+    const { alice } = await meshWithAlice(coordinator)
+    assert.equal(await alice.closed, 1008)
+    assert.equal((await refused(coordinator)).silent, 1)
+    await until(async () => (await status(coordinator)).devices.every(({ online }) => !online))
+  })
+
   it('too much or too often is bounded, and others have room', async () => {
     await using coordinator = await TestCoordinator.start({
       limits: { strangersOfOneAddress: 4, requests: { burst: 5, perSecond: 0.001 }, registration: milliseconds(400) },
@@ -206,6 +214,7 @@ async function rawSocket(port: number, path = '/v1/channel', protocol: string | 
 
 interface Status {
   readonly channels: number
+  readonly devices: readonly { readonly online: boolean }[]
   readonly refused: Readonly<Record<string, number>>
 }
 

@@ -2,7 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import { firstTables } from './migrations/0001-first-tables.ts'
 
 /** What differs between databases in how the same table is made. */
-export interface SchemaDialect {
+interface SchemaDialect {
   readonly integer: 'integer' | 'bigint'
   readonly bytes: 'blob' | 'bytea'
   /** Behind the closing bracket of every table. */
