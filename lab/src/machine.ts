@@ -130,12 +130,12 @@ export class Machine {
     return this.spawn(LAUNCHER, ...args)
   }
 
-  /** Writes a script that opens a shell on the machine, with `weft` in its PATH; its path. */
-  writeShellScript(): string {
+  /** Writes a script that shows the greeting and opens a shell on the machine, with `weft` in its PATH; its path. */
+  writeShellScript(greeting: string): string {
     const path = join(this.directory, 'shell')
     const env = { ...this.#env(), PATH: `${dirname(LAUNCHER)}:${PATH}`, PS1: `${this.name}# ` }
     const words = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...this.#commandLine(SHELL)]
-    const script = `#!/bin/sh\nexec env -i TERM="$TERM" ${words.map(quoted).join(' ')}\n`
+    const script = `#!/bin/sh\nprintf '%s\\n' ${quoted(greeting)}\nexec env -i TERM="$TERM" ${words.map(quoted).join(' ')}\n`
     writeFileSync(path, script, { mode: 0o755 })
     return path
   }

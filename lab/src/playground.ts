@@ -23,8 +23,7 @@ async function main(): Promise<number> {
   }
   using lab = await Lab.create()
   const nodes = await reporting(lab, () => build(lab))
-  describe(nodes)
-  await openShells(lab.machines)
+  await openShells(lab.machines, describe(nodes))
   console.log('taking the machines down')
   return 0
 }
@@ -55,17 +54,24 @@ async function selfOf(machine: Machine): Promise<MeshNode> {
   return new MeshNode(machine, self)
 }
 
-function describe(nodes: readonly MeshNode[]): void {
-  console.log('\nThree machines, one mesh:\n')
-  for (const { name, v4, v6, machine } of nodes)
-    console.log(`  ${name.padEnd(7)} ${v4.padEnd(16)} ${v6.padEnd(40)} on the wire ${machine.address}`)
-  console.log('\nTry:  weft status      weft ping bob      ping bob’s address      weft link create\n')
+function describe(nodes: readonly MeshNode[]): string {
+  return [
+    'Three machines, one mesh:',
+    '',
+    ...nodes.map(
+      ({ name, v4, v6, machine }) =>
+        `  ${name.padEnd(7)} ${v4.padEnd(16)} ${v6.padEnd(40)} on the wire ${machine.address}`,
+    ),
+    '',
+    `Try:  weft status      weft ping bob      ping ${nodes.at(-1)?.v4}      weft link create`,
+    '',
+  ].join('\n')
 }
 
-async function openShells(machines: readonly Machine[]): Promise<void> {
-  const scripts = machines.map((machine) => ({ name: machine.name, script: machine.writeShellScript() }))
+async function openShells(machines: readonly Machine[], greeting: string): Promise<void> {
+  const scripts = machines.map((machine) => ({ name: machine.name, script: machine.writeShellScript(greeting) }))
   if (process.stdin.isTTY && spawnSync('tmux', ['-V']).status === 0) return openInTmux(scripts)
-  console.log('A shell on each, from other terminals (as root):\n')
+  console.log('\nA shell on each, from other terminals (as root):\n')
   for (const { name, script } of scripts) console.log(`  ${name.padEnd(7)} ${script}`)
   const [first] = scripts
   if (first === undefined) return
@@ -75,17 +81,17 @@ async function openShells(machines: readonly Machine[]): Promise<void> {
 
 /** One window for each machine; it is over when the last shell is. */
 async function openInTmux(shells: readonly { readonly name: string; readonly script: string }[]): Promise<void> {
-  console.log(
-    'Windows of tmux: Ctrl-B and 0, 1, 2 changes between them; the end of the last shell takes everything down.',
-  )
   const server = ['-L', `weft-${process.pid}`, '-f', '/dev/null']
+  const { TMUX: _outer, ...env } = process.env
   const commands = shells.flatMap(({ name, script }, number) => [
     ...(number === 0 ? ['new-session'] : [';', 'new-window']),
     '-n',
     name,
     script,
   ])
-  await once(spawn('tmux', [...server, ...commands, ';', 'select-window', '-t', ':0'], { stdio: 'inherit' }), 'exit')
+  const title = ['set-option', '-g', 'status-right', ' Ctrl-B 0, 1, 2: another machine; the last shell ends all ']
+  const all = [...server, ...commands, ';', ...title, ';', 'set-option', '-g', 'status-right-length', '80']
+  await once(spawn('tmux', [...all, ';', 'select-window', '-t', ':0'], { stdio: 'inherit', env }), 'exit')
   spawnSync('tmux', [...server, 'kill-server'])
 }
 
