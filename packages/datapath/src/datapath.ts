@@ -100,7 +100,7 @@ export interface PeerMeter {
   readonly receivedBytes: number
   readonly lastSent: Instant | undefined
   readonly lastReceived: Instant | undefined
-  /** When the first data was sent after which nothing authentic came. */
+  /** When the first data was sent after which nothing authentic came, neither transport data nor a handshake. */
   readonly unansweredSince: Instant | undefined
   /** When the first data was received after which nothing was sent. */
   readonly owedSince: Instant | undefined

@@ -129,6 +129,7 @@ export class Forwarder implements PeerMeters {
 
   #install(peer: ForwarderPeer, keys: TransportSession, now: Instant): void {
     const session = new Session(peer.index, keys, this.#state.cipher)
+    this.#state.meters.onHandshake(peer.index)
     if (keys.role === 'responder') {
       peer.sessions.installResponder(session)
     } else {

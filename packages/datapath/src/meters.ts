@@ -65,6 +65,11 @@ export class Meters implements PeerMeters {
     if (isData && words[at + OWED_SINCE] === 0) words[at + OWED_SINCE] = now + 1
   }
 
+  /** A session was made, so a handshake message of the peer was authentic. */
+  onHandshake(peer: PeerIndex): void {
+    this.#words[peer * METER_WORDS + UNANSWERED_SINCE] = 0
+  }
+
   isUnanswered(peer: PeerIndex): boolean {
     return this.#words[peer * METER_WORDS + UNANSWERED_SINCE] !== 0
   }

@@ -5,4 +5,5 @@ export { type DatapathHarness, HARNESS_SOCKET, type ReportOf } from './datapath-
 export { FarEnd } from './far-end.ts'
 export { ManualClock } from './manual-clock.ts'
 export { seededRandom } from './seeded-random.ts'
+export { type Delivery, SimulatedNetwork, type Weather } from './simulated-network.ts'
 export { addressOf, icmpPacket, ipPacket, tcpPacket, udpPacket } from './test-packets.ts'

@@ -50,6 +50,15 @@ export function meterClaims(make: MakeHarness): void {
     },
   )
 
+  claimOf(make, 'a new session is an answer too', async (scene) => {
+    const bob = await scene.connectBob()
+    scene.h.portPacket(fromAlice(1))
+    await scene.expectSealed(bob, fromAlice(1))
+    await scene.h.until(() => scene.h.meter(BOB).unansweredSince !== undefined)
+    await scene.install(scene.farEnd(8))
+    await scene.h.until(() => scene.h.meter(BOB).unansweredSince === undefined)
+  })
+
   claimOf(make, 'data received is owed an answer until anything is sent; a keepalive owes none', async (scene) => {
     const bob = await scene.connectBob()
     scene.h.receive(bob.seal(new Uint8Array(0)))
