@@ -216,7 +216,7 @@ function checkedUrl(text: string | undefined): string | undefined {
   if (typeof url !== 'object') return url
   throw new CoordinatorError(
     'public-url-refused',
-    `cannot use the public URL ${text}: ${url.refused}; give --public-url http(s)://HOST[:PORT]`,
+    `cannot use the public URL: ${url.refused}; give --public-url http(s)://HOST[:PORT]`,
   )
 }
 

@@ -142,7 +142,7 @@ describe('a coordinator', () => {
     await isRefused(coordinator, 'listen-failed', /no such address/, { listen: { host: '192.0.2.77', port: 0 } })
     await isRefused(coordinator, 'listen-failed', /host\.invalid/, { listen: { host: 'host.invalid', port: 0 } })
     await isRefused(coordinator, 'range-refused', /8\.8\.8\.0/, { range: parsePrefix('8.8.8.0/24') as Prefix })
-    await isRefused(coordinator, 'public-url-refused', /ftp/, { publicUrl: 'ftp://x' })
+    await isRefused(coordinator, 'public-url-refused', /scheme, host/, { publicUrl: 'https://user:secret@x' })
     assert.equal(dumpDatabase(coordinator.path), before)
   })
 
