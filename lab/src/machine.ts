@@ -1,25 +1,31 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Capture } from './capture.ts'
 import { LabProcess, type Outcome } from './lab-process.ts'
 import { addNamespace, killProcesses, NAMESPACE_FILES, processesIn, removeNamespace } from './remains.ts'
 import type { Switch } from './switch.ts'
 import { system } from './system-command.ts'
 
-const LAUNCHER = join(import.meta.dirname, '../../weft')
+const REPOSITORY = resolve(import.meta.dirname, '../..')
+const LAUNCHER = join(REPOSITORY, 'weft')
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const SHELL = ['bash', '--norc', '-i']
 
 /**
  * Each machine has its own /run, /var/lib, home and host name, so that every default of weft is the machine's own. The
- * rest of the file system is shared. `exec` keeps the process id, so that a signal reaches the program itself.
+ * rest of the file system is shared, also this repository, wherever it lies. `exec` keeps the process id, so that a signal
+ * reaches the program itself.
  */
 const BOOT = `
 hostname "$LAB_HOST"
-mount --bind "$LAB_FILES/run" /run
-mount --bind "$LAB_FILES/var/lib" /var/lib
-unset LAB_HOST LAB_FILES
+case $LAB_REPOSITORY in /run/* | /var/lib/*)
+  mkdir -p "$LAB_FILES$LAB_REPOSITORY"
+  mount --bind "$LAB_REPOSITORY" "$LAB_FILES$LAB_REPOSITORY"
+esac
+mount --rbind "$LAB_FILES/run" /run
+mount --rbind "$LAB_FILES/var/lib" /var/lib
+unset LAB_HOST LAB_FILES LAB_REPOSITORY
 exec "$@"`
 
 export interface RunOptions {
@@ -133,7 +139,7 @@ export class Machine {
   /** Writes a script that shows the greeting and opens a shell on the machine, with `weft` in its PATH; its path. */
   writeShellScript(greeting: string): string {
     const path = join(this.directory, 'shell')
-    const env = { ...this.#env(), PATH: `${dirname(LAUNCHER)}:${PATH}`, PS1: `${this.name}# ` }
+    const env = { ...this.#env(), PATH: `${REPOSITORY}:${PATH}`, PS1: `${this.name}# ` }
     const words = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...this.#commandLine(SHELL)]
     const script = `#!/bin/sh\nprintf '%s\\n' ${quoted(greeting)}\nexec env -i TERM="$TERM" ${words.map(quoted).join(' ')}\n`
     writeFileSync(path, script, { mode: 0o755 })
@@ -179,6 +185,7 @@ export class Machine {
       LANG: 'C.UTF-8',
       LAB_HOST: this.name,
       LAB_FILES: this.directory,
+      LAB_REPOSITORY: REPOSITORY,
     }
   }
 }

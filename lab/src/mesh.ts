@@ -24,6 +24,10 @@ export interface NodeStatus {
   readonly self: { readonly id: string; readonly name: string; readonly addresses: readonly string[] } | null
   readonly coordinator: { readonly url: string; readonly state: string } | null
   readonly peers: readonly PeerStatus[]
+  /** What the fast path did without, by reason. */
+  readonly dropped: Readonly<Record<string, number>>
+  /** What the agent's socket refused, by reason. */
+  readonly refusedRequests: Readonly<Record<string, number>>
 }
 
 export interface CreatedLink {
