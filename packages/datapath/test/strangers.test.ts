@@ -104,7 +104,7 @@ function connected(): Connected {
 }
 
 function assertStillWorks({ harness, end }: Connected): void {
-  harness.tell({ kind: 'beat' })
+  harness.handle({ kind: 'beat' })
   const packet = udpPacket({ source: '10.9.0.2', destination: '10.9.0.1', data: new Uint8Array(3) })
   harness.receive(end.seal(packet, 1000n))
   assert.deepEqual(harness.delivered.at(-1), packet)

@@ -82,7 +82,7 @@ test('an ICMP error passes when it quotes what its receiver sent in a known flow
   ] as const) {
     const filter = new Filter()
     const sent = udpPacket({ source: local, destination: remote })
-    const error = (quoted: Uint8Array, destination = local) =>
+    const error = (quoted: Uint8Array, destination: string = local) =>
       filter.in(icmpPacket({ source: router, destination, type, body: quoted.slice(0, protocolHeader + 8) }))
     assert.equal(error(sent), 'drop')
     assert.equal(filter.out(sent), 'new')
