@@ -43,7 +43,7 @@ export class AgentSession implements NodeOwner {
 
   start(): void {
     const { port, state, memberships } = this.#options
-    this.#node.start(port ?? state.port ?? DEFAULT_PORT, memberships)
+    this.#node.start(port ?? state.port ?? DEFAULT_PORT, port !== undefined, memberships)
     for (const membership of memberships) this.#connect(membership)
   }
 

@@ -75,7 +75,7 @@ export class Agent {
       const link = linkText === undefined ? undefined : parseJoinLink(linkText)
       this.#checkMayGoUp(link)
       if (this.#session === undefined) await this.#goUp(link)
-      else this.#session.reconnect()
+      else await this.#reconnect(this.#session)
       return { self: this.status().self }
     })
   }
@@ -100,9 +100,9 @@ export class Agent {
     return await this.#running().request(method, params)
   }
 
-  /** Ends all; the interface goes, what is stored stays. Harmless when called again. */
-  async close(): Promise<void> {
-    this.#ending.abort(new AgentError('closing', 'the agent is ending'))
+  /** Ends all; the interface goes, what is stored stays. Who waits for something is told the reason. Harmless when called again. */
+  async close(reason: unknown = new AgentError('closing', 'the agent is ending')): Promise<void> {
+    this.#ending.abort(reason)
     await this.#turn.catch(() => undefined)
     await this.#closeSession()
     this.#settle.resolve()
@@ -122,6 +122,12 @@ export class Agent {
       'other-mesh',
       `this device is in another mesh already, as ${name}; a device joins one mesh: use another --state DIR`,
     )
+  }
+
+  async #reconnect(session: AgentSession): Promise<void> {
+    session.reconnect()
+    await session.untilReady(this.#ending.signal)
+    this.#options.state.saveUp(true)
   }
 
   /** The interface is made first: where that is not permitted, no link is used up. */
@@ -186,7 +192,8 @@ export class Agent {
   /** Before it was ready, whoever waits for that is told; afterwards the agent ends. */
   #onFailed(error: AgentError): void {
     if (this.#session === undefined) return
-    this.#options.logger.error('the node failed', { code: error.code, reason: error.message })
+    this.#options.logger.error('node failed', { code: error.code })
+    this.#ending.abort(error)
     this.#settle.reject(error)
   }
 

@@ -39,11 +39,10 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   const state = new AgentState(options.stateDirectory, logger)
   let agent: Agent | undefined
   let control: ControlServer | undefined
-  const close = once(async () => {
-    await agent?.close()
+  const close = once(async (reason?: unknown) => {
+    await agent?.close(reason)
     await control?.close()
     state[Symbol.dispose]()
-    logger.info('agent ended')
   })
   try {
     agent = new Agent({
@@ -54,13 +53,22 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     })
     control = await serveControl({ path: options.socket, methods: controlMethods(agent), logger })
     await agent.resume()
-    const done = agent.done.finally(close)
+    const done = untilEnded(agent, close, logger)
     // Whoever waits for it hears of it.
     done.catch(() => undefined)
-    return { close, done }
+    return { close: () => close(), done }
   } catch (error) {
-    await close()
+    await close(error)
     throw error
+  }
+}
+
+async function untilEnded(agent: Agent, close: () => Promise<void>, logger: Logger): Promise<void> {
+  try {
+    await agent.done
+  } finally {
+    await close()
+    logger.info('agent ended')
   }
 }
 
@@ -72,10 +80,10 @@ function addressesExcept(name: string): readonly IpAddress[] {
 
 const portOf = ({ port }: RunAgentOptions) => (port === undefined ? {} : { port })
 
-function once(work: () => Promise<void>): () => Promise<void> {
+function once(work: (reason?: unknown) => Promise<void>): (reason?: unknown) => Promise<void> {
   let done: Promise<void> | undefined
-  return () => {
-    done ??= work()
+  return (reason) => {
+    done ??= work(reason)
     return done
   }
 }

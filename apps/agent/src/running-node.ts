@@ -12,6 +12,7 @@ import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { MeshId } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import {
+  type InterfaceSettings,
   type KnownPeer,
   Node,
   type NodeInput,
@@ -92,10 +93,10 @@ export class RunningNode {
     ]
   }
 
-  start(port: number, memberships: readonly StoredMembership[]): void {
+  start(port: number, isFixed: boolean, memberships: readonly StoredMembership[]): void {
     this.#tellAddresses()
     for (const membership of memberships) this.tell({ kind: 'membership-added', membership })
-    this.tell({ kind: 'start', port })
+    this.tell({ kind: 'start', port, isFixed })
   }
 
   tell(input: NodeInput): void {
@@ -140,8 +141,7 @@ export class RunningNode {
         this.#tunnel.datapath.tell(output.command)
         return
       case 'configure-interface':
-        this.#tunnel.configure(output.settings)
-        if (output.settings.addresses.length > 0) this.#becameReady()
+        this.#configure(output.settings)
         return
       case 'publish':
         this.#owner.publish(output.mesh, output.endpoints)
@@ -160,10 +160,16 @@ export class RunningNode {
         this.#logger[output.level](output.event, output.fields)
         return
       case 'failed':
-        throw new AgentError(output.code, `${output.reason}; the node was stopped`)
+        throw new AgentError(output.code, output.reason)
       default:
         assertNever(output)
     }
+  }
+
+  #configure(settings: InterfaceSettings): void {
+    const leftOut = this.#tunnel.configure(settings)
+    if (leftOut.length > 0) this.#logger.warn('no IPv6 on this machine', { addressesLeftOut: leftOut.length })
+    if (settings.addresses.length > 0) this.#becameReady()
   }
 
   #onFailed(error: AgentError): void {

@@ -9,8 +9,8 @@ import { AgentError } from './agent-error.ts'
 export interface TunnelDevice {
   readonly name: string
   readonly datapath: Datapath
-  /** Replaces what the interface has. Throws an `AgentError`. */
-  configure(settings: InterfaceSettings): void
+  /** Replaces what the interface has; answers the addresses that the machine has no IPv6 for. Throws an `AgentError`. */
+  configure(settings: InterfaceSettings): readonly string[]
   /** The interface goes away with it. */
   close(): Promise<void>
 }
@@ -43,15 +43,16 @@ class TunDevice implements TunnelDevice {
     this.name = datapath.portName
   }
 
-  configure({ addresses, routes, mtu }: InterfaceSettings): void {
+  configure({ addresses, routes, mtu }: InterfaceSettings): readonly string[] {
     try {
       const device = NetworkInterface.named(this.name)
       device.setMtu(mtu)
-      device.setAddresses(addresses)
+      const leftOut = device.setAddresses(addresses)
       device.up()
       device.removeRoutes(this.#routes.filter((route) => !routes.includes(route)))
       device.addRoutes(routes)
       this.#routes = routes
+      return leftOut
     } catch (error) {
       if (error instanceof InterfaceError) throw new AgentError(error.code, error.message, error)
       throw error

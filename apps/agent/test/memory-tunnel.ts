@@ -73,8 +73,9 @@ export class MemoryTunnel implements TunnelDevice, Datapath {
     this.#onReport = onReport
   }
 
-  configure(settings: InterfaceSettings): void {
+  configure(settings: InterfaceSettings): readonly string[] {
     this.settings = settings
+    return []
   }
 
   tell(command: Parameters<Datapath['tell']>[0]): void {

@@ -35,7 +35,7 @@ export function membershipStatus(
       url: coordinator?.url ?? null,
       state: coordinator?.state ?? 'none',
       since: isoOf(coordinator?.since),
-      ...(coordinator?.reason === undefined ? {} : { reason: coordinator.reason }),
+      ...reasonOf(membership),
     },
     relay: { home: null, state: 'none' },
     peers: [...membership.peers.peers()]
@@ -43,6 +43,11 @@ export function membershipStatus(
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     refused: [...membership.peers.refused()].map(({ claim, reason }) => ({ id: claim.id, name: claim.name, reason })),
   }
+}
+
+function reasonOf({ coordinator, objection }: Membership): { readonly reason?: string } {
+  if (coordinator?.reason !== undefined) return { reason: coordinator.reason }
+  return objection === undefined ? {} : { reason: `its netmap is refused, and the last one goes on: ${objection}` }
 }
 
 function peerStatus(peer: Peer, netmap: Netmap | undefined, meter: PeerMeter, now: Instant): PeerStatus {

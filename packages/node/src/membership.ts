@@ -19,7 +19,7 @@ import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type
 import { filterRules } from './filter-rules.ts'
 import { KnownPeers } from './known-peers.ts'
 import { membershipStatus } from './membership-status.ts'
-import { netmapObjection } from './netmap-objection.ts'
+import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
 import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
 import type { Peer } from './peer.ts'
@@ -61,8 +61,8 @@ export class Membership {
   readonly #known: KnownPeers
   readonly #tunnels: Tunnels
   #netmap: Netmap | undefined
-  /** A netmap was refused since, so a change does not lead from the one that is held. */
-  #isBehind = false
+  /** Why the latest netmap was refused; then a change does not lead from the one that is held. */
+  #objection: NetmapObjection | undefined
   #now: Now
   #recheckAt: Instant
   #saveAt: Instant | undefined
@@ -89,6 +89,10 @@ export class Membership {
 
   get netmap(): Netmap | undefined {
     return this.#netmap
+  }
+
+  get objection(): NetmapObjection | undefined {
+    return this.#objection
   }
 
   /** Own addresses; none before the first netmap. */
@@ -191,15 +195,15 @@ export class Membership {
   #apply(netmap: Netmap, change: NetmapChange | undefined): boolean {
     const objection = netmapObjection(netmap, { mesh: this.mesh, rootKey: this.#rootKey, id: this.id })
     if (objection !== undefined) {
-      this.#isBehind = true
+      this.#objection = objection
       this.#log('error', 'netmap refused', { reason: objection })
       return false
     }
     this.#netmap = netmap
     const self = this.#selfIn(netmap)
-    if (change === undefined || this.#isBehind) this.peers.applyWhole(netmap.peers, self)
+    if (change === undefined || this.#objection !== undefined) this.peers.applyWhole(netmap.peers, self)
     else this.peers.apply(change.upsert, change.remove, self)
-    this.#isBehind = false
+    this.#objection = undefined
     this.#host.onChanged()
     return true
   }

@@ -15,8 +15,8 @@ export interface CoordinatorState {
 
 /** What happened. */
 export type NodeInput =
-  /** First of all: the UDP port to try first. */
-  | { readonly kind: 'start'; readonly port: number }
+  /** First of all: the UDP port to try first, or with `isFixed` the only one. */
+  | { readonly kind: 'start'; readonly port: number; readonly isFixed?: boolean }
   | { readonly kind: 'membership-added'; readonly membership: StoredMembership }
   | { readonly kind: 'membership-removed'; readonly mesh: MeshId }
   /** The whole netmap as it is now, and where it came of a change, that change: then only what it names is looked at. */

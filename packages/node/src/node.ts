@@ -95,7 +95,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     switch (input.kind) {
       case 'start':
         this.#pings.start()
-        this.#sockets.open(input.port)
+        this.#sockets.open(input.port, input.isFixed)
         return
       case 'membership-added':
         this.#add(input.membership, now)

@@ -20,7 +20,8 @@ const FAMILIES: readonly Family[] = [4, 6]
 
 /**
  * The underlay sockets: one for each address family, both on one port. An attempt opens both; where the port is taken
- * for either, the other is closed and the next attempt takes a random port, which is remembered. A family that the
+ * for either, the other is closed and the next attempt takes a random port, which is remembered; unless the port is
+ * *fixed*, the user's own wish. A family that the
  * machine does not have is done without; one of the two is needed.
  */
 export class UnderlaySockets {
@@ -29,6 +30,7 @@ export class UnderlaySockets {
   readonly #sockets = new Map<Family, SocketState>()
   #wanted = 0
   #port = 0
+  #isFixed = false
   #attempts = 0
   #nextSocket = 0
   #phase: 'closed' | 'opening' | 'open' = 'closed'
@@ -48,8 +50,9 @@ export class UnderlaySockets {
     return this.#phase === 'open' && state?.kind === 'open' ? state.socket : undefined
   }
 
-  open(port: number): void {
+  open(port: number, isFixed = false): void {
     this.#wanted = port
+    this.#isFixed = isFixed
     this.#attempts = 0
     this.#attempt(port)
   }
@@ -81,7 +84,7 @@ export class UnderlaySockets {
   #onFailed(family: Family, code: string): boolean {
     this.#sockets.set(family, { kind: 'absent' })
     if (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL') return this.#settle()
-    if (code === 'EADDRINUSE' && this.#attempts < MAX_ATTEMPTS) {
+    if (code === 'EADDRINUSE' && !this.#isFixed && this.#attempts < MAX_ATTEMPTS) {
       this.#emit({ kind: 'log', level: 'warn', event: 'udp port in use', fields: { port: this.#port } })
       this.close()
       this.#attempt(FIRST_DYNAMIC_PORT + (randomUint32(this.#random) % DYNAMIC_PORTS))
@@ -89,7 +92,7 @@ export class UnderlaySockets {
     }
     const port = this.#port
     this.close()
-    this.#emit({ kind: 'failed', code, reason: `cannot open UDP port ${port}: ${code}` })
+    this.#emit({ kind: 'failed', code, reason: whyRefused(port, code) })
     return false
   }
 
@@ -126,5 +129,17 @@ export class UnderlaySockets {
 
   #tellClose(socket: SocketId): void {
     this.#emit({ kind: 'datapath', command: { kind: 'close-socket', socket } })
+  }
+}
+
+function whyRefused(port: number, code: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `UDP port ${port} is in use: stop what has it (see ss -ulpn), or choose another --port N`
+    case 'EACCES':
+    case 'EPERM':
+      return `UDP port ${port} is not permitted: run weft as root, or choose a --port N above 1023`
+    default:
+      return `cannot open UDP port ${port}: ${code}; choose another --port N`
   }
 }

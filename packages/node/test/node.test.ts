@@ -121,8 +121,12 @@ test('a netmap of another mesh, or with a public range, is refused as a whole', 
     { ...netmap, peers: [], self: { ...netmap.self, address4: '10.9.9.9' as IpAddress } },
   ]) {
     alice.tell({ kind: 'netmap', mesh: mesh.mesh, netmap: bad })
-    assert.deepEqual(alice.status(), before)
+    const after = alice.status()
+    assert.match(after.coordinator.reason ?? '', /refused/)
+    assert.deepEqual({ ...after, coordinator: before.coordinator }, before)
   }
+  alice.tellNetmap(mesh)
+  assert.deepEqual(alice.status(), before)
 })
 
 test('the chain of a peer that comes to its end takes its tunnel away', () => {

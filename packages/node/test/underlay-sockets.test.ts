@@ -41,6 +41,14 @@ test('a port that is taken for one family is left for a random one, which is rem
   )
 })
 
+test('a fixed port that is taken is not replaced', () => {
+  const { sockets, opened, outputs } = setUp(true)
+  fail(sockets, opened()[0], 'EADDRINUSE')
+  const last = outputs.at(-1)
+  assert.ok(last?.kind === 'failed' && /7481 is in use/.test(last.reason))
+  assert.equal(opened().length, 2)
+})
+
 test('a late report of an earlier attempt changes nothing', () => {
   const { sockets, opened } = setUp()
   fail(sockets, opened()[0], 'EADDRINUSE')
@@ -72,10 +80,10 @@ test('ports that are all taken end the node and not the search', () => {
 
 type Opened = Extract<DatapathCommand, { kind: 'open-socket' }>
 
-function setUp() {
+function setUp(isFixed = false) {
   const outputs: NodeOutput[] = []
   const sockets = new UnderlaySockets((output) => void outputs.push(output), seededRandom(7))
-  sockets.open(7481)
+  sockets.open(7481, isFixed)
   const opened = () => commands(outputs).filter((command): command is Opened => command.kind === 'open-socket')
   return { sockets, outputs, opened }
 }
