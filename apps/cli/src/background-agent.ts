@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentArguments, stopChild, untilItAnswers } from './agent-process.ts'
 import { CliError } from './failure.ts'
@@ -14,12 +14,18 @@ export interface AgentPlace {
 /** One file of this size, in bytes, and the one before are kept. */
 const MAX_LOG = 8 * 2 ** 20
 
+export interface BackgroundAgent {
+  /** Ends it, as if it had not been started: a state directory that was made for it goes too. */
+  undo(): Promise<void>
+}
+
 /**
  * Starts an agent that outlives this process, with its log in the state directory; `weft down` ends it.
  * @throws {CliError} `agent-failed` with the agent's own last words.
  */
-export async function startInBackground(place: AgentPlace, signal: AbortSignal): Promise<{ stop(): Promise<void> }> {
+export async function startInBackground(place: AgentPlace, signal: AbortSignal): Promise<BackgroundAgent> {
   const { ensureDirectory } = await import('@weft/state')
+  const isNew = !existsSync(place.state)
   ensureDirectory(place.state, 0o700)
   const path = join(place.state, 'agent.log')
   const log = openLog(path)
@@ -30,13 +36,18 @@ export async function startInBackground(place: AgentPlace, signal: AbortSignal):
       detached: true,
       stdio: ['ignore', log, log],
     })
-    if (!(await untilItAnswers(child, place.socket, signal))) {
+    const undo = async (): Promise<void> => {
       await stopChild(child)
-      signal.throwIfAborted()
-      throw new CliError('agent-failed', lastWords(path, before))
+      if (isNew) removeEmptyState(place.state)
     }
-    leaveAlone(child)
-    return { stop: () => stopChild(child) }
+    if (!(await untilItAnswers(child, place.socket, signal))) {
+      const words = lastWords(path, before)
+      await undo()
+      signal.throwIfAborted()
+      throw new CliError('agent-failed', words)
+    }
+    child.unref()
+    return { undo }
   } finally {
     closeSync(log)
   }
@@ -48,8 +59,16 @@ function openLog(path: string): number {
   return openSync(path, 'a+', 0o600)
 }
 
-function leaveAlone(child: ChildProcess): void {
-  child.unref()
+/** What any agent leaves. A directory that holds something else, a membership say, is not empty and stays. */
+function removeEmptyState(state: string): void {
+  for (const name of ['agent.log', 'agent.lock', 'agent.json']) rmSync(join(state, name), { force: true })
+  for (const directory of [join(state, 'meshes'), state]) {
+    try {
+      rmdirSync(directory)
+    } catch {
+      // It holds something, or was never made.
+    }
+  }
 }
 
 /** The agent's last line since then: errors are one line, and the last. */

@@ -3,7 +3,7 @@ import type { AgentStatus, CreatedLink, SelfStatus } from './agent-answers.ts'
 import { type AgentSettings, agentArguments, hasEnded, stopChild, untilItAnswers } from './agent-process.ts'
 import { answersAt, callAt } from './ask.ts'
 import { CliError } from './failure.ts'
-import { warn } from './terminal.ts'
+import { note, warn } from './terminal.ts'
 
 interface Joining {
   readonly settings: AgentSettings
@@ -48,6 +48,7 @@ export class NodeOfServe {
   async stop(): Promise<void> {
     this.#stopping = true
     if (this.#child !== undefined) await stopChild(this.#child)
+    else note('the agent goes on, for it ran before weft serve did; weft down takes the network away')
   }
 }
 

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { lineLogger } from '../line-logger.ts'
 import { socketToListenAt, stateDirectory } from '../places.ts'
 import { stopSignal, untilAborted } from '../stop-signal.ts'
@@ -22,8 +23,11 @@ export async function agent(options: AgentVerbOptions): Promise<void> {
     ...(options.endsOnDown ? { endsOnDown: true } : {}),
     logger: lineLogger('agent'),
   })
+  setTimeout(flushCompileCache, SETTLED).unref()
   await Promise.race([untilAborted(signal), running.done])
   await running.close()
 }
 
 const DEFAULT_TUN = 'weft0'
+/** In ms: then nobody waits for the start any more. Node.js itself keeps compiled code only at a process's end. */
+const SETTLED = 3_000

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import type { Prefix } from '@weft/base'
 import type { CreatedLink } from '../agent-answers.ts'
 import type { ListenAddress } from '../arguments.ts'
@@ -45,6 +46,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     node: node instanceof NodeOfServe ? { kind: 'member', self: node.self } : node,
   }
   await announce(announcement, options)
+  flushCompileCache()
   await untilAborted(signal)
 }
 

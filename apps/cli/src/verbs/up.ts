@@ -18,7 +18,6 @@ interface UpOptions {
 
 export async function up(given: string | undefined, options: UpOptions): Promise<void> {
   const link = given === '-' ? await readLinkFromInput() : given
-  if (link !== undefined) await checkLink(link)
   const params = link === undefined ? {} : { link }
   const path = socketToAsk(options.socket)
   const signal = stopSignal()
@@ -46,13 +45,14 @@ async function upWithOwnAgent(
   const place: AgentPlace = { ...options, state: stateDirectory(options.state), socket: socketToAsk(options.socket) }
   if (params.link === undefined && !hasMembership(place.state))
     throw new CliError('not-joined', 'this device belongs to no mesh yet; join with: sudo weft up LINK')
+  if (params.link !== undefined) await checkLink(params.link)
   note('starting the agent …')
   const agent = await startInBackground(place, signal)
   try {
     note(params.link === undefined ? 'connecting …' : 'joining …')
     return await callAt(place.socket, 'up', params, { signal })
   } catch (error) {
-    await agent.stop()
+    await agent.undo()
     throw error
   }
 }
