@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -23,12 +24,12 @@ export async function factsOf(node: MeshNode): Promise<unknown> {
   }
 }
 
-/** Each file below the directory with its content; logs and what SQLite keeps beside its database left out. */
+/** Each file below the directory with its content's SHA-256; logs, locks and what SQLite keeps beside its database left out. */
 export function filesBelow(directory: string): ReadonlyMap<string, string> {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((name) => statSync(join(directory, name)).isFile() && !/\.log$|-(wal|shm)$|\.lock$/.test(name))
     .toSorted()
-  return new Map(names.map((name) => [name, readFileSync(join(directory, name), 'base64')]))
+  return new Map(names.map((name) => [name, hash('sha256', readFileSync(join(directory, name)))]))
 }
 
 /** A refusal as a user should see it: not 0, nothing on stdout, one line of what, why, and what to do. */
