@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { tryLock } from '@weft/native'
@@ -40,7 +40,7 @@ export async function listenAt(server: Server, path: string, mode: number): Prom
 
 function openDirectory(path: string): number {
   try {
-    mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE })
+    if (!existsSync(path)) mkdirSync(path, { mode: DIRECTORY_MODE })
     return openSync(path, 'r')
   } catch (error) {
     throw unusable(path, error)

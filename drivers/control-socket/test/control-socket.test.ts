@@ -154,6 +154,17 @@ describe('the socket file', () => {
     rmSync(path)
   })
 
+  it('brings its directory, but none above that', async () => {
+    const running = await serveControl({ path: join(directory, 'new/agent.sock'), methods, logger: silentLogger })
+    assert.equal(statSync(join(directory, 'new')).mode & 0o777, 0o755)
+    await running.close()
+    for (const missing of [join(directory, 'a/b/agent.sock'), '/proc/weft/agent.sock'])
+      await assert.rejects(
+        serveControl({ path: missing, methods, logger: silentLogger }),
+        controlError('socket-unusable', /cannot listen at .*: ENOENT/),
+      )
+  })
+
   it('has a path that fits', async () => {
     const long = join(directory, 'x'.repeat(120))
     await assert.rejects(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nativeCrypto } from '@weft/crypto'
-import { portableCrypto } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import { cryptoContract } from '@weft/testing'
 import fc from 'fast-check'
 

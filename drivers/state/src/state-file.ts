@@ -27,8 +27,7 @@ export interface Schema<T> {
 /** Makes the directory and those above it where missing; one that exists keeps its mode. */
 export function ensureDirectory(path: string, mode = 0o700): void {
   try {
-    mkdirSync(path, { recursive: true, mode })
-    if (!statSync(path).isDirectory()) throw new StateError('state-failed', `${path} is not a directory`)
+    makeDirectories(path, mode)
   } catch (error) {
     throw stateErrorOf(`cannot make the directory ${path}`, error)
   }
@@ -73,6 +72,26 @@ export function readStateFile<T>(path: string, schema: Schema<T>, version = 1): 
       `${path} is corrupt; it was kept as ${aside}; restore it from a backup`,
       error,
     )
+  }
+}
+
+/** Not `recursive`, which tries forever where a directory exists and nothing can be made in it, as in /proc. */
+function makeDirectories(path: string, mode: number): void {
+  if (makeDirectory(path, mode)) return
+  makeDirectories(dirname(path), mode)
+  if (!makeDirectory(path, mode)) throw new StateError('state-failed', `nothing can be made in ${dirname(path)}`)
+}
+
+/** `false` where the one above it is missing. */
+function makeDirectory(path: string, mode: number): boolean {
+  try {
+    mkdirSync(path, { mode })
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' && dirname(path) !== path) return false
+    if (errorCode(error) !== 'EEXIST') throw error
+    if (!statSync(path).isDirectory()) throw new StateError('state-failed', `${path} is not a directory`)
+    return true
   }
 }
 

@@ -102,10 +102,18 @@ describe('a state directory', () => {
     ensureDirectory(path)
   })
 
+  it('that cannot be made is an error at once', () => {
+    assert.throws(
+      () => ensureDirectory('/proc/weft/state'),
+      stateError('state-failed', /nothing can be made in \/proc/),
+    )
+  })
+
   it('cannot be made where a file is', () => {
     const path = join(directory, 'file')
     writeFileSync(path, '')
-    assert.throws(() => ensureDirectory(path), stateError('state-failed', /cannot make the directory/))
+    assert.throws(() => ensureDirectory(path), stateError('state-failed', /is not a directory/))
+    assert.throws(() => ensureDirectory(join(path, 'below')), stateError('state-failed', /cannot make the directory/))
   })
 })
 

@@ -1,6 +1,7 @@
 import { type Endpoint, type IpAddress, type Prefix, type Random, toBase64, type WallTime, wallTime } from '@weft/base'
 import { createChannelCertificate, RECORD_LENGTH } from '@weft/identity'
-import { type KeyRole, meshIdOf, type NodeId, PrivateKey, portableCrypto } from '@weft/keys'
+import { type KeyRole, meshIdOf, type NodeId, PrivateKey } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import type { Netmap, NetmapChange, NetmapPeer } from '../src/index.ts'
 
 export const crypto = portableCrypto

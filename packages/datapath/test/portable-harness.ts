@@ -9,7 +9,7 @@ import {
   type PortableInput,
   type PortableOutput,
 } from '@weft/datapath'
-import { portableCrypto } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import { type DatapathHarness, HARNESS_SOCKET, ManualClock, type ReportOf } from '@weft/testing'
 import type { PeerIndex } from '@weft/wireguard'
 

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto'
 import { concatBytes, isZero } from '@weft/base'
-import { type CryptoProvider, portableCrypto } from '@weft/keys'
+import type { CryptoProvider } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 
 // RFC 8410: what stands before the 32 bytes of an X25519 key in PKCS #8 and in SubjectPublicKeyInfo.
 const PKCS8 = Uint8Array.fromHex('302e020100300506032b656e04220420')

@@ -1,5 +1,6 @@
 import { type Random, type WallTime, wallTime } from '@weft/base'
-import { type KeyRole, meshIdOf, PrivateKey, portableCrypto } from '@weft/keys'
+import { type KeyRole, meshIdOf, PrivateKey } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import {
   type CertificateFields,
   createCertificate,

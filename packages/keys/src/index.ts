@@ -1,4 +1,7 @@
-/** One type for each key role, ids made of keys, and the crypto provider that all protocols are written on. */
+/**
+ * One type for each key role, ids made of keys, and the crypto provider that all protocols are written on. Its portable
+ * implementation is `@weft/keys/portable`: apart, so that who uses OpenSSL does not load it.
+ */
 export type { CryptoProvider } from './crypto-provider.ts'
 export {
   type AccountId,
@@ -24,4 +27,3 @@ export {
   sign,
   verify,
 } from './keys.ts'
-export { portableCrypto } from './portable-crypto.ts'

@@ -6,12 +6,12 @@ import {
   nodeIdOf,
   PrivateKey,
   parsePublicKey,
-  portableCrypto,
   publicKeyBytes,
   publicKeyFromBytes,
   sign,
   verify,
 } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 
 const counting: Random = { fill: (bytes) => bytes.set(bytes.map((_, i) => i)) }
 const agreement: readonly KeyRole[] = ['node', 'channel', 'probe']

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fromHex, type Random, toHex, utf8 } from '@weft/base'
-import { portableCrypto as crypto, PrivateKey, publicKeyFromBytes } from '@weft/keys'
+import { PrivateKey, publicKeyFromBytes } from '@weft/keys'
+import { portableCrypto as crypto } from '@weft/keys/portable'
 import { IkInitiator, IkResponder, type SecondMessage } from '@weft/noise'
 
 // https://github.com/haskell-cryptography/cacophony, vectors/cacophony.txt: Noise_IK_25519_ChaChaPoly_BLAKE2s

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8 } from '@weft/base'
-import { portableCrypto as crypto } from '@weft/keys'
+import { portableCrypto as crypto } from '@weft/keys/portable'
 import { SymmetricState } from '@weft/noise'
 
 test('a short name is the first hash as it is, a long one is hashed', () => {

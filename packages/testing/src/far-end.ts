@@ -1,5 +1,5 @@
 import { concatBytes, type Instant, viewOf } from '@weft/base'
-import { portableCrypto } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import { MESSAGE_TRANSPORT, TRANSPORT_HEADER, type TransportSession } from '@weft/wireguard'
 
 const NOTHING = new Uint8Array(0)

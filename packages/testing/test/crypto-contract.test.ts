@@ -1,4 +1,4 @@
-import { portableCrypto } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import { cryptoContract } from '@weft/testing'
 
 cryptoContract('portableCrypto', portableCrypto)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Instant, instant, invariant, type Now, randomBytes, wallTime } from '@weft/base'
-import { PrivateKey, portableCrypto, publicKeyFromBytes } from '@weft/keys'
+import { PrivateKey, publicKeyFromBytes } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import {
   type EngineOutput,
   holdsMac1,

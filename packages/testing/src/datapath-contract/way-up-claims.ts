@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { RING_SLOT_BYTES, type SocketId, UP_BURST } from '@weft/datapath'
-import { type NodeId, PrivateKey, type PublicKey, portableCrypto } from '@weft/keys'
+import { type NodeId, PrivateKey, type PublicKey } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import { mac1KeyOf } from '@weft/wireguard'
 import { seededRandom } from '../seeded-random.ts'
 import { claimOf, type MakeHarness } from './scene.ts'

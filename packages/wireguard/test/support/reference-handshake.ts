@@ -1,5 +1,5 @@
 import { utf8 } from '@weft/base'
-import { portableCrypto } from '@weft/keys'
+import { portableCrypto } from '@weft/keys/portable'
 import { blake2s, hmacBlake2s, open, seal, x25519, x25519PublicKey } from './openssl-crypto.ts'
 
 /**
