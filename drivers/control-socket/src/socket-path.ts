@@ -100,6 +100,13 @@ function busy(path: string): ControlError {
 function unusable(path: string, error: unknown): ControlError {
   if (error instanceof ControlError) return error
   const code = systemCode(error) ?? String(error)
-  const why = code === 'EACCES' || code === 'EPERM' ? 'no permission; run it as root or choose another path' : code
+  const why =
+    {
+      EACCES: 'no permission; run it as root or choose another path',
+      EPERM: 'no permission; run it as root or choose another path',
+      ENOENT: 'the directory above it is missing; make it or choose another path',
+      ENOTDIR: 'a file is where its directory should be; choose another path',
+      EROFS: 'the file system is read-only; choose another path',
+    }[code] ?? code
   return new ControlError('socket-unusable', `cannot listen at ${path}: ${why}`, error)
 }

@@ -161,7 +161,7 @@ describe('the socket file', () => {
     for (const missing of [join(directory, 'a/b/agent.sock'), '/proc/weft/agent.sock'])
       await assert.rejects(
         serveControl({ path: missing, methods, logger: silentLogger }),
-        controlError('socket-unusable', /cannot listen at .*: ENOENT/),
+        controlError('socket-unusable', /cannot listen at .* is missing/),
       )
   })
 
