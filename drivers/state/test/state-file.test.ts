@@ -112,7 +112,7 @@ describe('a state directory', () => {
   it('cannot be made where a file is', () => {
     const path = join(directory, 'file')
     writeFileSync(path, '')
-    assert.throws(() => ensureDirectory(path), stateError('state-failed', /is not a directory/))
+    assert.throws(() => ensureDirectory(path), stateError('state-failed', /is a file and no directory/))
     assert.throws(() => ensureDirectory(join(path, 'below')), stateError('state-failed', /cannot make the directory/))
   })
 })
