@@ -79,7 +79,8 @@ export function readStateFile<T>(path: string, schema: Schema<T>, version = 1): 
 function makeDirectories(path: string, mode: number): void {
   if (makeDirectory(path, mode)) return
   makeDirectories(dirname(path), mode)
-  if (!makeDirectory(path, mode)) throw new StateError('state-failed', `nothing can be made in ${dirname(path)}; choose another directory`)
+  if (!makeDirectory(path, mode))
+    throw new StateError('state-failed', `nothing can be made in ${dirname(path)}; choose another directory`)
 }
 
 /** `false` where the one above it is missing. */
@@ -90,7 +91,8 @@ function makeDirectory(path: string, mode: number): boolean {
   } catch (error) {
     if (errorCode(error) === 'ENOENT' && dirname(path) !== path) return false
     if (errorCode(error) !== 'EEXIST') throw error
-    if (!statSync(path).isDirectory()) throw new StateError('state-failed', `${path} is a file and no directory; choose another`)
+    if (!statSync(path).isDirectory())
+      throw new StateError('state-failed', `${path} is a file and no directory; choose another`)
     return true
   }
 }
