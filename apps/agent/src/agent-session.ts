@@ -70,6 +70,10 @@ export class AgentSession implements NodeOwner {
     return this.#node.status(mesh)
   }
 
+  drops(): Readonly<Record<string, number>> {
+    return this.#node.drops()
+  }
+
   ping(peer: string, timeout: Duration): Promise<PingOutcome> {
     return this.#node.ping(peer, timeout)
   }

@@ -17,13 +17,19 @@ export interface AgentStatus {
   readonly relay: NodeStatus['relay']
   readonly peers: NodeStatus['peers']
   readonly refused: NodeStatus['refused']
+  /** Packets and datagrams that went no further while up, by reason. */
+  readonly dropped: Readonly<Record<string, number>>
 }
 
-const NOTHING = { relay: { home: null, state: 'none' }, peers: [], refused: [] } as const
+const NOTHING = { relay: { home: null, state: 'none' }, peers: [], refused: [], dropped: {} } as const
 
-export function agentStatus(membership: MembershipOnDisk | undefined, running: NodeStatus | undefined): AgentStatus {
+export function agentStatus(
+  membership: MembershipOnDisk | undefined,
+  running: NodeStatus | undefined,
+  dropped: AgentStatus['dropped'] = {},
+): AgentStatus {
   if (membership === undefined) return { state: 'not-joined', self: null, coordinator: null, ...NOTHING }
-  if (running !== undefined) return upStatus(membership, running)
+  if (running !== undefined) return { ...upStatus(membership, running), dropped }
   const { mesh, id, name } = membership
   return {
     state: 'down',
@@ -33,7 +39,7 @@ export function agentStatus(membership: MembershipOnDisk | undefined, running: N
   }
 }
 
-function upStatus(membership: MembershipOnDisk, running: NodeStatus): AgentStatus {
+function upStatus(membership: MembershipOnDisk, running: NodeStatus): Omit<AgentStatus, 'dropped'> {
   const { self, coordinator, relay, peers, refused } = running
   return {
     state: 'up',

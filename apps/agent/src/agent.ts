@@ -67,7 +67,7 @@ export class Agent {
 
   status(): AgentStatus {
     const [membership] = this.#memberships
-    return agentStatus(membership, membership && this.#session?.status(membership.mesh))
+    return agentStatus(membership, membership && this.#session?.status(membership.mesh), this.#session?.drops())
   }
 
   up(linkText: string | undefined): Promise<Pick<AgentStatus, 'self'>> {

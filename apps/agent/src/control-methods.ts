@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { assertNever, milliseconds } from '@weft/base'
-import { type ControlContext, ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
+import {
+  type ControlContext,
+  ControlError,
+  type ControlMethod,
+  type ControlRefusal,
+  controlMethod,
+} from '@weft/control-socket'
 import { IdentityError } from '@weft/identity'
 import type { PingOutcome } from '@weft/node'
 import { StateError } from '@weft/state'
@@ -33,9 +39,12 @@ const linkParams = z.strictObject({
 const revokeParams = z.strictObject({ id: z.string().min(1).max(64) })
 
 /** What the agent's socket answers; docs and `weft --help` name the verbs that ask. */
-export function controlMethods(agent: Agent): Readonly<Record<string, ControlMethod>> {
+export function controlMethods(
+  agent: Agent,
+  refusals: () => Readonly<Record<ControlRefusal, number>> | undefined,
+): Readonly<Record<string, ControlMethod>> {
   return {
-    status: method('read', nothing, async () => agent.status()),
+    status: method('read', nothing, async () => ({ ...agent.status(), refusedRequests: happened(refusals()) })),
     up: method('change', upParams, ({ link }) => agent.up(link)),
     down: method('change', nothing, () => agent.down()),
     ping: method('read', pingParams, (params, context) => ping(agent, params, context)),
@@ -61,6 +70,10 @@ function method<Params>(
       }
     },
   }) as ControlMethod
+}
+
+function happened(counts: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }
 
 function controlErrorOf(error: unknown): unknown {

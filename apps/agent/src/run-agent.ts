@@ -51,7 +51,11 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       drivers: { ...systemDrivers, ...options.drivers },
       logger,
     })
-    control = await serveControl({ path: options.socket, methods: controlMethods(agent), logger })
+    control = await serveControl({
+      path: options.socket,
+      methods: controlMethods(agent, () => control?.refusals()),
+      logger,
+    })
     await agent.resume()
     const done = untilEnded(agent, close, logger)
     // Whoever waits for it hears of it.

@@ -107,6 +107,17 @@ export class RunningNode {
     return this.#node.status(this.#clock(), mesh)
   }
 
+  /** What fast path and node did without, by reason; what never happened is left out. */
+  drops(): Readonly<Record<string, number>> {
+    const counts = new Map<string, number>()
+    for (const [reason, count] of [
+      ...Object.entries(this.#tunnel.datapath.drops()),
+      ...Object.entries(this.#node.drops()),
+    ])
+      if (count > 0) counts.set(reason, (counts.get(reason) ?? 0) + count)
+    return Object.fromEntries(counts)
+  }
+
   ping(peer: string, timeout: Duration): Promise<PingOutcome> {
     const token = this.#nextPing++
     return new Promise((resolve) => {

@@ -2,8 +2,12 @@ import type { Duration, Endpoint, Instant, IpAddress, LogFields, Prefix, WallTim
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, DatapathReport, Path } from '@weft/datapath'
 import type { MeshId, NodeId } from '@weft/keys'
+import type { HandshakeDropReason } from '@weft/wireguard'
 import type { KnownPeer } from './known-peers.ts'
 import type { StoredMembership } from './stored-membership.ts'
+
+/** Why something that came up from the fast path went no further. */
+export type NodeDropReason = HandshakeDropReason | 'unknown-datagram'
 
 /** How the node stands with a mesh's coordinator; `url` is for people. */
 export interface CoordinatorState {

@@ -16,7 +16,13 @@ import type { DatapathCommand, DatapathReport, PeerMeters } from '@weft/datapath
 import type { CryptoProvider, MeshId } from '@weft/keys'
 import { directPaths, ownEndpoints } from './endpoints.ts'
 import { Membership, type MembershipHost } from './membership.ts'
-import { INTERFACE_MTU, type InterfaceSettings, type NodeInput, type NodeOutput } from './node-interface.ts'
+import {
+  INTERFACE_MTU,
+  type InterfaceSettings,
+  type NodeDropReason,
+  type NodeInput,
+  type NodeOutput,
+} from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
 import { PeerIndices } from './peer-indices.ts'
 import { Pings } from './pings.ts'
@@ -40,6 +46,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   readonly #pings: Pings
   readonly #receiverIndices: ReceiverIndices
   readonly #outputs: NodeOutput[] = []
+  readonly #drops = new Map<NodeDropReason, number>()
   #localAddresses: readonly IpAddress[] = []
   #now: Now | undefined
   #isChanged = false
@@ -58,6 +65,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
       indices: new PeerIndices(),
       takeReceiverIndex: () => this.#receiverIndices.take(this.#instant()),
       pathsTo: (endpoints) => directPaths(endpoints, this.#sockets, this.#meshPrefixes()),
+      countDrop: (reason) => this.#countDrop(reason),
       onChanged: () => {
         this.#isChanged = true
       },
@@ -89,6 +97,11 @@ export class Node implements Core<NodeInput, NodeOutput> {
   status(now: Now, mesh?: MeshId): NodeStatus | undefined {
     const membership = mesh === undefined ? [...this.#memberships.values()][0] : this.#memberships.get(mesh)
     return membership?.status({ port: this.#sockets.port, endpoints: this.#ownEndpoints() }, now)
+  }
+
+  /** What came up from the fast path and went no further, since the start; what never happened is left out. */
+  drops(): Readonly<Partial<Record<NodeDropReason, number>>> {
+    return Object.fromEntries(this.#drops)
   }
 
   #take(input: NodeInput, now: Now): void {
@@ -149,12 +162,18 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#emit({ kind: 'failed', code: 'datapath-failed', reason: report.reason })
         return
       case 'datagram':
+        this.#countDrop('unknown-datagram')
+        return
       case 'flow':
       case 'relayed':
         return
       default:
         assertNever(report)
     }
+  }
+
+  #countDrop(reason: NodeDropReason): void {
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1)
   }
 
   /** Local keys are counted as they were told; a cookie reply is for nobody's key, and may be for any. */

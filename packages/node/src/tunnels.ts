@@ -9,7 +9,13 @@ import {
 } from '@weft/base'
 import type { DatapathCommand, DatapathReport, DirectPath, Path, PeerMeters } from '@weft/datapath'
 import type { CryptoProvider, PrivateKey } from '@weft/keys'
-import { type EngineInput, type EngineOutput, type PeerIndex, WireGuardEngine } from '@weft/wireguard'
+import {
+  type EngineInput,
+  type EngineOutput,
+  type HandshakeDropReason,
+  type PeerIndex,
+  WireGuardEngine,
+} from '@weft/wireguard'
 import { type Log, UNPROVEN_PATH_MTU } from './node-interface.ts'
 import { isSamePath, type Peer } from './peer.ts'
 
@@ -30,6 +36,7 @@ export interface TunnelsHost {
   pathsTo(endpoints: readonly Endpoint[]): readonly DirectPath[]
   peerAt(index: PeerIndex): Peer | undefined
   command(command: DatapathCommand): void
+  countDrop(reason: HandshakeDropReason): void
   log: Log
 }
 
@@ -130,6 +137,7 @@ export class Tunnels {
 
   #act(output: EngineOutput<Path>): void {
     if (output.kind === 'dropped') {
+      this.#host.countDrop(output.reason)
       this.#host.log('debug', 'handshake dropped', { reason: output.reason })
       return
     }
