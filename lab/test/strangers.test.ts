@@ -7,8 +7,10 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes, randomInt } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Lab, LabMesh, type Machine, type MeshNode, reporting, skipReason } from '../src/index.ts'
+import { Lab, LabMesh, type Machine, type MeshNode, reporting, skipReason, until } from '../src/index.ts'
 import { databaseOf, factsOf, filesBelow } from './inspection.ts'
 import { packetsOf, type RecordedPacket, streamOf } from './pcap.ts'
 import { program } from './programs/index.ts'
@@ -43,16 +45,25 @@ describe('a stranger on the wire', { skip: skipReason(), timeout: 180_000 }, () 
       )
     })
     eve = lab.machine('eve')
+    // Nodes write their netmaps a while after they got them.
+    await until('each has stored the last change of the other', () => {
+      const devices = databaseOf(mesh.machine).devices as readonly { name: string; changed: number }[]
+      return [alice, bob].every(({ machine }) =>
+        devices.every(({ name, changed }) => name === machine.name || storedNetmapNumber(machine) >= changed),
+      )
+    })
   })
   after(() => lab[Symbol.dispose]())
 
   /** Nothing that is known or stored may differ afterwards, and everything goes on. */
-  const claim = (name: string, attack: () => Promise<void>) =>
+  const claim = (name: string, counted: readonly string[], attack: () => Promise<void>) =>
     it(name, () =>
       reporting(lab, async () => {
-        const before = await everything()
+        const [before, counts] = [await everything(), await countsOf(mesh, bob)]
         await attack()
         assert.deepEqual(await everything(), before)
+        const since = grown(counts, await countsOf(mesh, bob))
+        for (const reason of counted) assert.ok(since.includes(reason), `${reason} is not among ${since.join(', ')}`)
         assert.equal(await alice.ping(bob.v4, 10, 0.02), 0)
         assert.equal(await bob.ping(alice.v6, 10, 0.02), 0)
         await eve.ok('curl', '-sf', '-m', '5', `${mesh.url}/healthz`)
@@ -66,24 +77,28 @@ describe('a stranger on the wire', { skip: skipReason(), timeout: 180_000 }, () 
     mesh: [alice.machine, bob.machine].map((machine) => membershipFiles(machine)),
   })
 
-  claim('changes nothing by random datagrams to a node', () =>
+  claim('changes nothing by random datagrams to a node', ['node:mac1-wrong', 'node:unknown-receiver', 'node:unknown-datagram'], () =>
     sendDatagrams(eve, bob, [
       ...Array.from({ length: 1000 }, () => randomBytes(randomInt(1, 1400))),
       ...[1, 2, 3, 4, 5].flatMap((type) => Array.from({ length: 200 }, () => looksLike(type))),
     ]),
   )
 
-  claim('changes nothing by datagrams of the wire, cut or flipped', async () => {
-    const samples = [...toBob.filter(({ payload }) => payload.length === 148), ...toBob.slice(-3)]
-    assert.ok(samples.length > 3, 'a handshake was recorded')
-    await sendDatagrams(
-      eve,
-      bob,
-      samples.flatMap(({ payload }) => [...cutAnywhere(payload), ...flippedAnywhere(payload)]),
-    )
-  })
+  claim(
+    'changes nothing by datagrams of the wire, cut or flipped',
+    ['node:mac1-wrong', 'node:not-authentic'],
+    async () => {
+      const samples = [...toBob.filter(({ payload }) => payload.length === 148), ...toBob.slice(-3)]
+      assert.ok(samples.length > 3, 'a handshake was recorded')
+      await sendDatagrams(
+        eve,
+        bob,
+        samples.flatMap(({ payload }) => [...cutAnywhere(payload), ...flippedAnywhere(payload)]),
+      )
+    },
+  )
 
-  claim('changes nothing by what a node sent before, once more', async () => {
+  claim('changes nothing by what a node sent before, once more', ['node:replayed', 'node:initiation-replayed'], async () => {
     assert.ok(toBob.length >= 20)
     await sendDatagrams(
       eve,
@@ -92,7 +107,7 @@ describe('a stranger on the wire', { skip: skipReason(), timeout: 180_000 }, () 
     )
   })
 
-  claim('changes nothing by junk to the coordinator’s port', async () => {
+  claim('changes nothing by junk to the coordinator’s port', ['coordinator:http-malformed'], async () => {
     const junk = [
       ...Array.from({ length: 100 }, () => randomBytes(randomInt(1, 4000))),
       Buffer.from('GET /v1/channel HTTP/1.1\r\nhost: x\r\n\r\n'),
@@ -102,13 +117,17 @@ describe('a stranger on the wire', { skip: skipReason(), timeout: 180_000 }, () 
     await sendLines(eve, junk, ...program('tcp-junk', mesh.machine.address, COORDINATOR_PORT))
   })
 
-  claim('changes nothing by what a node sent to the coordinator, once more, whole or cut', async () => {
-    assert.ok(toDora.length > 500)
-    const cuts = Array.from({ length: 40 }, () => toDora.subarray(0, randomInt(1, toDora.length)))
-    await sendLines(eve, [toDora, toDora, ...cuts], ...program('tcp-junk', mesh.machine.address, COORDINATOR_PORT))
-  })
+  claim(
+    'changes nothing by what a node sent to the coordinator, once more, whole or cut',
+    ['coordinator:handshake-failed'],
+    async () => {
+      assert.ok(toDora.length > 500)
+      const cuts = Array.from({ length: 40 }, () => toDora.subarray(0, randomInt(1, toDora.length)))
+      await sendLines(eve, [toDora, toDora, ...cuts], ...program('tcp-junk', mesh.machine.address, COORDINATOR_PORT))
+    },
+  )
 
-  claim('changes nothing by frames of the channel that are none', async () => {
+  claim('changes nothing by frames of the channel that are none', ['coordinator:handshake-failed'], async () => {
     const url = `${mesh.url.replace('http', 'ws')}/v1/channel`
     const input = Array.from({ length: 60 }, () => randomFrames()).join('\n')
     const { code, stdout, stderr } = await eve.runWith({ input: `${input}\n` }, ...program('websocket-junk', url))
@@ -116,24 +135,56 @@ describe('a stranger on the wire', { skip: skipReason(), timeout: 180_000 }, () 
     assert.equal(stdout.trim().split('\n').length, 60)
   })
 
-  claim('changes nothing by junk to the sockets of the machines, as another user of them', async () => {
-    for (const [machine, socket] of [
-      [bob.machine, '/run/weft/agent.sock'],
-      [mesh.machine, '/var/lib/weft/coordinator.sock'],
-    ] as const) {
-      const junk = [
-        ...Array.from({ length: 50 }, () => randomBytes(randomInt(1, 4000))),
-        Buffer.from('POST /v1/down HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{'),
-        ...['down', 'up', 'link-create', 'nothing'].map((method) => httpPost(method, '{"junk":true}')),
-      ]
-      await sendLines(machine, junk, ...program('tcp-junk', socket))
-      // Root's own change would be allowed; a nobody's is not.
-      await sendLines(machine, [httpPost('down', '{}')], ...asNobody, ...program('tcp-junk', socket))
-    }
-  })
+  claim(
+    'changes nothing by junk to the sockets of the machines, as another user of them',
+    ['socket:malformed', 'socket:bad-request', 'socket:unknown-method', 'socket:denied'],
+    async () => {
+      for (const [machine, socket] of [
+        [bob.machine, '/run/weft/agent.sock'],
+        [mesh.machine, '/var/lib/weft/coordinator.sock'],
+      ] as const) {
+        const junk = [
+          ...Array.from({ length: 50 }, () => randomBytes(randomInt(1, 4000))),
+          Buffer.from('POST /v1/down HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{'),
+          ...['down', 'up', 'link-create', 'nothing'].map((method) => httpPost(method, '{"junk":true}')),
+        ]
+        await sendLines(machine, junk, ...program('tcp-junk', socket))
+        // Root's own change would be allowed; a nobody's is not.
+        await sendLines(machine, [httpPost('down', '{}')], ...asNobody, ...program('tcp-junk', socket))
+      }
+    },
+  )
 })
 
 const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] as const
+
+/** What the node, its socket and the coordinator did without since their start, by reason. */
+async function countsOf(mesh: LabMesh, node: MeshNode): Promise<Readonly<Record<string, number>>> {
+  const { dropped, refusedRequests } = await node.status()
+  const { refused } = await coordinatorStatus(mesh)
+  return { ...prefixed('node', dropped), ...prefixed('socket', refusedRequests), ...prefixed('coordinator', refused) }
+}
+
+async function coordinatorStatus({ machine }: LabMesh): Promise<{ readonly refused: Counts }> {
+  const socket = ['--unix-socket', '/var/lib/weft/coordinator.sock']
+  const answer = await machine.ok('curl', '-sS', ...socket, '-X', 'POST', 'http://weft/v1/status')
+  return JSON.parse(answer).result
+}
+
+type Counts = Readonly<Record<string, number>>
+
+function prefixed(prefix: string, counts: Counts): Counts {
+  return Object.fromEntries(Object.entries(counts).map(([reason, count]) => [`${prefix}:${reason}`, count]))
+}
+
+function grown(before: Counts, after: Counts): readonly string[] {
+  return Object.keys(after).filter((reason) => (after[reason] ?? 0) > (before[reason] ?? 0))
+}
+
+function storedNetmapNumber(machine: Machine): number {
+  const meshes = machine.path('var/lib/weft/meshes')
+  return JSON.parse(readFileSync(join(meshes, readdirSync(meshes)[0] ?? '', 'netmap.json'), 'utf8')).netmap.number
+}
 
 function membershipFiles(machine: Machine): ReadonlyMap<string, string> {
   return filesBelow(machine.path('var/lib/weft/meshes'))
