@@ -77,11 +77,14 @@ describe('a stranger on the wire', { skip: skipReason(), timeout: 180_000 }, () 
     mesh: [alice.machine, bob.machine].map((machine) => membershipFiles(machine)),
   })
 
-  claim('changes nothing by random datagrams to a node', ['node:mac1-wrong', 'node:unknown-receiver', 'node:unknown-datagram'], () =>
-    sendDatagrams(eve, bob, [
-      ...Array.from({ length: 1000 }, () => randomBytes(randomInt(1, 1400))),
-      ...[1, 2, 3, 4, 5].flatMap((type) => Array.from({ length: 200 }, () => looksLike(type))),
-    ]),
+  claim(
+    'changes nothing by random datagrams to a node',
+    ['node:mac1-wrong', 'node:unknown-receiver', 'node:unknown-datagram'],
+    () =>
+      sendDatagrams(eve, bob, [
+        ...Array.from({ length: 1000 }, () => randomBytes(randomInt(1, 1400))),
+        ...[1, 2, 3, 4, 5].flatMap((type) => Array.from({ length: 200 }, () => looksLike(type))),
+      ]),
   )
 
   claim(
@@ -98,14 +101,18 @@ describe('a stranger on the wire', { skip: skipReason(), timeout: 180_000 }, () 
     },
   )
 
-  claim('changes nothing by what a node sent before, once more', ['node:replayed', 'node:initiation-replayed'], async () => {
-    assert.ok(toBob.length >= 20)
-    await sendDatagrams(
-      eve,
-      bob,
-      toBob.map(({ payload }) => payload),
-    )
-  })
+  claim(
+    'changes nothing by what a node sent before, once more',
+    ['node:replayed', 'node:initiation-replayed'],
+    async () => {
+      assert.ok(toBob.length >= 20)
+      await sendDatagrams(
+        eve,
+        bob,
+        toBob.map(({ payload }) => payload),
+      )
+    },
+  )
 
   claim('changes nothing by junk to the coordinator’s port', ['coordinator:http-malformed'], async () => {
     const junk = [
