@@ -49,7 +49,7 @@ async function build(lab: Lab): Promise<readonly MeshNode[]> {
 async function selfOf(machine: Machine): Promise<MeshNode> {
   const self = await until(`${machine.name} is a node`, async () => {
     const status: NodeStatus = JSON.parse(await machine.weftOk('status', '--json'))
-    return status.self
+    return status.self?.addresses.length ? status.self : undefined
   })
   return new MeshNode(machine, self)
 }
