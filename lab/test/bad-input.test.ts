@@ -4,7 +4,7 @@
  *   dora  ─┘  the coordinator
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { Lab, LabMesh, labTest, type Machine, reporting, skipReason, until } from '../src/index.ts'
 import { databaseOf, filesBelow, nothingLeftOn, refusedWith } from './inspection.ts'
@@ -94,12 +94,28 @@ describe('a link that does not hold', { skip: skipReason(), timeout: 180_000 }, 
     await nothingLeftOn(bob)
   })
 
+  claim('is given up by Ctrl-C, also when it comes twice, and leaves nothing', async () => {
+    const { link } = await mesh.createLink()
+    const carol = lab.machine('carol')
+    mesh.machine.setCable('down')
+    const joining = carol.spawnWeft('up', link)
+    await until('it waits for the coordinator', () => existsSync(carol.path('run/weft/agent.sock')))
+    joining.signal('SIGINT')
+    joining.signal('SIGINT')
+    const { code } = await joining.exited
+    mesh.machine.setCable('up')
+    assert.notEqual(code, 0)
+    assert.equal(joining.lines.length, 1, joining.lines.join('\n'))
+    assert.match(joining.lines[0] ?? '', /^weft: /)
+    await nothingLeftOn(carol, { files: true })
+  })
+
   claim('because nobody is there to take it is refused, in a while', async () => {
     const { link } = await mesh.createLink()
     mesh.machine.kill()
-    const carol = lab.machine('carol')
-    refusedWith(await carol.weft('up', link), /coordinator/)
-    await nothingLeftOn(carol)
+    const dave = lab.machine('dave')
+    refusedWith(await dave.weft('up', link), /coordinator/)
+    await nothingLeftOn(dave, { files: true })
   })
 })
 
@@ -201,17 +217,24 @@ describe('a device that has joined', { skip: skipReason(), timeout: 180_000 }, (
   })
 })
 
-labTest('a coordinator whose port is taken says so, and changes nothing of the other', async (lab) => {
+labTest('a coordinator whose port or state is taken says so, and changes nothing of the other', async (lab) => {
   lab.switch('lan', { v4: '192.0.2.0/24' })
-  const mesh = await LabMesh.serve(lab.machine('dora'))
-  const { machine } = mesh
+  const { machine } = await LabMesh.serve(lab.machine('dora'))
   const before = databaseOf(machine)
   refusedWith(await machine.weft('serve', '--no-node', '--state', '/var/lib/second'), /7480/)
-  refusedWith(await machine.weft('serve', '--no-node', '--listen', '[::]:7999'), /held by process|answers/)
+  refusedWith(await machine.weft('serve', '--no-node', '--listen', '[::]:7999'), /held by process/)
   assert.deepEqual(databaseOf(machine), before)
-  mesh.process.signal('SIGINT')
-  mesh.process.signal('SIGINT')
-  await mesh.process.exited
+  assert.equal(existsSync(machine.path('var/lib/second')), false)
+})
+
+labTest('weft serve ends on Ctrl-C with its node, also when it comes twice, and leaves nothing', async (lab) => {
+  lab.switch('lan', { v4: '192.0.2.0/24' })
+  const { machine, process } = await LabMesh.serve(lab.machine('dora'), [])
+  await process.line(/To let a device in/)
+  assert.match(await machine.ok('ip', '-br', 'link'), /weft0/)
+  process.signal('SIGINT')
+  process.signal('SIGINT')
+  assert.deepEqual(await process.exited, { code: 0, signal: null })
   await nothingLeftOn(machine)
 })
 
