@@ -211,8 +211,8 @@ describe('a device that has joined', { skip: skipReason(), timeout: 180_000 }, (
     await until('it is up', async () => /alice/.test((await alice.weft('status')).stdout))
     agent.signal('SIGINT')
     agent.signal('SIGINT')
-    const { code, signal } = await agent.exited
-    assert.deepEqual([code === 0 || code === 130, signal], [true, null], `code ${code}`)
+    assert.deepEqual(await agent.exited, { code: 130, signal: null })
+    assert.equal(agent.lines.filter((line) => line === 'weft: stopped by Ctrl-C').length, 1)
     await nothingLeftOn(alice)
   })
 })
@@ -234,7 +234,8 @@ labTest('weft serve ends on Ctrl-C with its node, also when it comes twice, and 
   assert.match(await machine.ok('ip', '-br', 'link'), /weft0/)
   process.signal('SIGINT')
   process.signal('SIGINT')
-  assert.deepEqual(await process.exited, { code: 0, signal: null })
+  assert.deepEqual(await process.exited, { code: 130, signal: null })
+  assert.equal(process.lines.filter((line) => line === 'weft: stopped by Ctrl-C').length, 1)
   await nothingLeftOn(machine)
 })
 

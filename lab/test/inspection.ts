@@ -24,10 +24,10 @@ export async function factsOf(node: MeshNode): Promise<unknown> {
   }
 }
 
-/** Each file below the directory with its content's SHA-256; logs, locks and what SQLite keeps beside its database left out. */
+/** Each file below the directory with its content's SHA-256; logs, locks, files being written and what SQLite keeps beside its database left out. */
 export function filesBelow(directory: string): ReadonlyMap<string, string> {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(directory, name)).isFile() && !/\.log$|-(wal|shm)$|\.lock$/.test(name))
+    .filter((name) => !/\.log$|-(wal|shm)$|\.lock$|\.tmp$/.test(name) && statSync(join(directory, name)).isFile())
     .toSorted()
   return new Map(names.map((name) => [name, hash('sha256', readFileSync(join(directory, name)))]))
 }

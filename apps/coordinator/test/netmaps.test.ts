@@ -232,8 +232,9 @@ const onlineCount = (channel: TestChannel): number =>
   channel.netmap?.peers.filter((peer) => peer.online).length ?? Number.NaN
 
 function nodeKeyOf(channel: TestChannel): string | undefined {
-  const record = fromBase64(channel.netmap?.peers[0]?.record ?? '')
-  return record === undefined ? undefined : readRecord(record, crypto).nodeKey
+  const [peer] = channel.netmap?.peers ?? []
+  const record = peer && fromBase64(peer.record)
+  return record && readRecord(record, crypto).nodeKey
 }
 
 function ownAddress(): string | undefined {

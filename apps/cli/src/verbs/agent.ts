@@ -1,7 +1,7 @@
 import { flushCompileCache } from 'node:module'
 import { lineLogger } from '../line-logger.ts'
 import { socketToListenAt, stateDirectory } from '../places.ts'
-import { stopSignal, untilAborted } from '../stop-signal.ts'
+import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
 
 interface AgentVerbOptions {
   readonly state?: string
@@ -26,6 +26,7 @@ export async function agent(options: AgentVerbOptions): Promise<void> {
   setTimeout(flushCompileCache, SETTLED).unref()
   await Promise.race([untilAborted(signal), running.done])
   await running.close()
+  reportEnd(signal)
 }
 
 const DEFAULT_TUN = 'weft0'

@@ -7,7 +7,7 @@ import { lineLogger } from '../line-logger.ts'
 import { NodeOfServe } from '../node-of-serve.ts'
 import { isRoot, socketToListenAt, stateDirectory } from '../places.ts'
 import { type Announcement, announcementLines } from '../serve-announcement.ts'
-import { stopSignal, untilAborted } from '../stop-signal.ts'
+import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
 import { print, printJson } from '../terminal.ts'
 
 interface ServeOptions {
@@ -30,6 +30,11 @@ const OWN_LINK_LIFE = 600
 /** Runs until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<void> {
   const signal = stopSignal()
+  await serveUntil(signal, options)
+  reportEnd(signal)
+}
+
+async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<void> {
   const coordinator = await startCoordinatorOf(options)
   const stack = new AsyncDisposableStack()
   stack.defer(() => coordinator.close())
