@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+
+const launcher = join(import.meta.dirname, '../../weft')
+const NOBODY = 65_534
+const directory = mkdtempSync(join(tmpdir(), 'weft-launcher-'))
+after(() => rmSync(directory, { recursive: true }))
+
+test('weft runs from anywhere through a symlink, also through two', () => {
+  const [first, second] = [join(directory, 'first'), join(directory, 'second')]
+  symlinkSync(launcher, first)
+  symlinkSync('first', second)
+  for (const path of [launcher, first, second]) isVersion(path, { cwd: '/' })
+})
+
+test('weft runs in an empty environment', () => {
+  isVersion(launcher, { env: {} })
+})
+
+test('weft runs on the Node.js of the lockfile, whatever PATH finds', () => {
+  const wrong = join(directory, 'node')
+  writeFileSync(wrong, '#!/bin/sh\necho the wrong Node.js\n', { mode: 0o755 })
+  isVersion(launcher, { env: { PATH: `${directory}:/usr/bin:/bin` } })
+})
+
+test('weft runs for another user', { skip: whyNotAsAnother() }, () => {
+  isVersion(launcher, { uid: NOBODY, gid: NOBODY, cwd: '/', env: {} })
+})
+
+function isVersion(path: string, options: object): void {
+  const { stdout, stderr, status } = spawnSync(path, ['--version'], { encoding: 'utf8', ...options })
+  assert.deepEqual([status, stderr], [0, ''])
+  assert.match(stdout, /^weft \d+\.\d+\.\d+\n$/)
+}
+
+/** Root can become another user; the checkout must be readable for that one, which is no matter of set-up. */
+function whyNotAsAnother(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root, to become another user'
+  for (let path = dirname(launcher); path !== '/'; path = dirname(path)) {
+    if ((statSync(path).mode & 0o005) !== 0o005) return `other users may not enter ${path}`
+  }
+  return false
+}
