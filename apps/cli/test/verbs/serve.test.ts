@@ -33,7 +33,7 @@ test('Ctrl-C twice within a millisecond ends cleanly, and leaves no socket behin
   const ended = once(child, 'exit')
   child.kill('SIGINT')
   child.kill('SIGINT')
-  assert.deepEqual(await ended, [0, null])
+  assert.deepEqual(await ended, [130, null])
   assert.ok(!existsSync(join(state, 'coordinator.sock')))
 })
 
