@@ -20,13 +20,8 @@ export function printTable(measurements: readonly Measurement[]): void {
   console.table(
     Object.fromEntries(
       measurements.map(({ name, unit, values }) => [
-        name,
-        {
-          median: rounded(median(values)),
-          least: rounded(Math.min(...values)),
-          most: rounded(Math.max(...values)),
-          unit,
-        },
+        `${name}, ${unit}`,
+        { median: rounded(median(values)), least: rounded(Math.min(...values)), most: rounded(Math.max(...values)) },
       ]),
     ),
   )
