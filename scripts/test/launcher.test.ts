@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { missing } from '@weft/testing/requirements'
 
 const launcher = join(import.meta.dirname, '../../weft')
 const NOBODY = 65_534
@@ -27,7 +28,7 @@ test('weft runs on the Node.js of the lockfile, whatever PATH finds', () => {
   isVersion(launcher, { env: { PATH: `${directory}:/usr/bin:/bin` } })
 })
 
-test('weft runs for another user', { skip: whyNotAsAnother() }, () => {
+test('weft runs for another user', { skip: missing('root', 'a checkout that others may enter') }, () => {
   isVersion(launcher, { uid: NOBODY, gid: NOBODY, cwd: '/', env: {} })
 })
 
@@ -35,13 +36,4 @@ function isVersion(path: string, options: object): void {
   const { stdout, stderr, status } = spawnSync(path, ['--version'], { encoding: 'utf8', ...options })
   assert.deepEqual([status, stderr], [0, ''])
   assert.match(stdout, /^weft \d+\.\d+\.\d+\n$/)
-}
-
-/** Root can become another user; the checkout must be readable for that one, which is no matter of set-up. */
-function whyNotAsAnother(): string | false {
-  if (process.getuid?.() !== 0) return 'needs root, to become another user'
-  for (let path = dirname(launcher); path !== '/'; path = dirname(path)) {
-    if ((statSync(path).mode & 0o005) !== 0o005) return `other users may not enter ${path}`
-  }
-  return false
 }

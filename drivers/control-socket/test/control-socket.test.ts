@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach, describe, it } from 'node:test'
 import { silentLogger } from '@weft/base'
+import { missing } from '@weft/testing/requirements'
 import { ControlError, type ControlServer, callControl, controlMethod, serveControl } from '../src/index.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'weft-control-'))
@@ -102,7 +103,7 @@ describe('junk at the socket', () => {
 })
 
 describe('another user of the machine', {
-  skip: process.getuid?.() === 0 ? false : 'needs root to become another user',
+  skip: missing('root'),
 }, () => {
   served()
 

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { missing } from '@weft/testing/requirements'
 import { LaneDatapath } from '../src/index.ts'
 import { openTun } from '../src/tun-device.ts'
 import { until } from './until.ts'
 
-const skip =
-  process.getuid?.() !== 0 ? 'needs root' : existsSync('/dev/net/tun') ? false : 'this machine has no /dev/net/tun'
+const skip = missing('root', '/dev/net/tun')
 
 test('a TUN has the name and the MTU that were asked for, and ends with its port', { skip }, () => {
   const tun = openTun('wefttest%d', 1380)

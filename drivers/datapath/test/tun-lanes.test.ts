@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { Endpoint, Prefix } from '@weft/base'
+import { missing } from '@weft/testing/requirements'
 import type { TunProgram } from './tun-program.ts'
 
 /*
@@ -11,7 +11,7 @@ import type { TunProgram } from './tun-program.ts'
  *   weft-a 100.64.0.1, fd00::1                   weft-b 100.64.0.2, fd00::2
  *   wire   10.99.0.1, fd99::1  ────── veth ──────  10.99.0.2, fd99::2
  */
-const skip = whyNot()
+const skip = missing('root', '/dev/net/tun', 'network namespaces', 'ip', 'ping')
 const A = `weft-lane-a-${process.pid}`
 const B = `weft-lane-b-${process.pid}`
 const PORT = 7481
@@ -41,13 +41,6 @@ for (const family of [4, 6] as const)
   })
 
 const host = (number: number) => [`100.64.0.${number}/32`, `fd00::${number}/128`] as Prefix[]
-
-function whyNot(): string | false {
-  if (process.getuid?.() !== 0) return 'needs root'
-  if (!existsSync('/dev/net/tun')) return 'this machine has no /dev/net/tun'
-  for (const tool of ['ip', 'ping']) if (spawnSync(tool, ['-V']).error !== undefined) return `needs ${tool}`
-  return false
-}
 
 function layWire(t: TestContext): void {
   t.after(() => {

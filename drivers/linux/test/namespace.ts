@@ -1,21 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 
 const LINUX_MODULE = import.meta.resolve('../src/index.ts')
-
-/** Why these tests cannot run here, or `false`. */
-export function missingForNamespaces(): string | false {
-  const missing = [
-    process.getuid?.() === 0 ? undefined : 'root',
-    spawnSync('ip', ['-V']).error === undefined ? undefined : 'ip (Debian: iproute2)',
-    existsSync('/dev/net/tun') ? undefined : '/dev/net/tun',
-  ].filter((name) => name !== undefined)
-  if (missing.length === 0) return false
-  const reason = `needs ${missing.join(', ')}`
-  if (process.env.CI === 'true') throw new Error(reason)
-  return reason
-}
 
 /** A network namespace with a TUN device `weft0`. */
 export class Namespace implements Disposable {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { missingForNamespaces, Namespace } from './namespace.ts'
+import { missing } from '@weft/testing/requirements'
+import { Namespace } from './namespace.ts'
 
-const skip = missingForNamespaces()
+const skip = missing('root', '/dev/net/tun', 'network namespaces', 'ip')
 
 describe('an interface', { skip }, () => {
   inNamespace()
