@@ -2,6 +2,7 @@ import type { Duration, Instant } from '@weft/base'
 import {
   type DatapathCommand,
   type DatapathReport,
+  type DirectPath,
   Drops,
   Forwarder,
   type ForwarderOutlet,
@@ -135,6 +136,10 @@ export class Lane implements ForwarderOutlet {
     return this.#source.origin()
   }
 
+  follow(peer: PeerIndex): DirectPath | undefined {
+    return this.#source === undefined ? undefined : this.#underlay.follow(peer, this.#source)
+  }
+
   /** How many packets there were. */
   #readPort(now: Instant): number {
     const at = this.#packetSlot + PACKET_HEADROOM
@@ -176,6 +181,9 @@ export class Lane implements ForwarderOutlet {
       case 'close-socket':
         this.#underlay.close(command.socket)
         this.#watchDescriptors()
+        break
+      case 'set-mark':
+        this.#underlay.setMark(command.mark, (socket, code) => this.report({ kind: 'socket-failed', socket, code }))
         break
       case 'send-datagram':
         if (!this.#underlay.send(command.path, command.datagram)) this.#drops.count('send-failed')

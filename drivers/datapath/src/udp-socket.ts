@@ -27,6 +27,7 @@ const SOL_SOCKET = 1
 const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 const SO_SNDBUFFORCE = 32
+const SO_MARK = 36
 const SO_RCVBUFFORCE = 33
 const IP_MTU_DISCOVER = 10
 const IPV6_MTU_DISCOVER = 23
@@ -49,13 +50,14 @@ export class UdpSocket {
   readonly #source = this.#message.take(SOCKADDR_BYTES)
   readonly #control = this.#message.take(PKTINFO_SPACE)
 
-  /** Port 0 takes any. A `SystemError` where it cannot be had; nothing is left open then. */
-  constructor(id: SocketId, family: Family, port: number) {
+  /** Port 0 takes any, mark 0 is none. A `SystemError` where it cannot be had; nothing is left open then. */
+  constructor(id: SocketId, family: Family, port: number, mark = 0) {
     this.id = id
     this.family = family
     this.fd = checked('socket', socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0))
     try {
       this.#configure()
+      if (mark !== 0) this.setMark(mark)
       this.port = this.#bind(port)
     } catch (error) {
       closeDescriptor(this.fd)
@@ -88,6 +90,28 @@ export class UdpSocket {
     const remote = readSocketAddress(bytes, this.#source, this.family)
     const local = readPacketInfo(bytes, this.#control, view.getUint32(this.#header + MSGHDR.controlLength, true))
     return { kind: 'direct', socket: this.id, remote, ...(local === undefined ? {} : { local }) }
+  }
+
+  /** Whether the last datagram has the origin that `copyOrigin` told of an earlier one. */
+  cameFrom(origin: Uint8Array): boolean {
+    const { bytes } = this.#message
+    for (let i = 0; i < SOCKADDR_BYTES; i++) if (bytes[this.#source + i] !== origin[i]) return false
+    for (let i = 0; i < PKTINFO_SPACE; i++) if (bytes[this.#control + i] !== origin[SOCKADDR_BYTES + i]) return false
+    return true
+  }
+
+  /** Where the last datagram came from, and to which address, as the kernel wrote it. */
+  copyOrigin(): Uint8Array {
+    const { bytes } = this.#message
+    const origin = new Uint8Array(SOCKADDR_BYTES + PKTINFO_SPACE)
+    origin.set(bytes.subarray(this.#source, this.#source + SOCKADDR_BYTES))
+    origin.set(bytes.subarray(this.#control, this.#control + PKTINFO_SPACE), SOCKADDR_BYTES)
+    return origin
+  }
+
+  /** A `SystemError` without the privilege for it. */
+  setMark(mark: number): void {
+    this.#set(SOL_SOCKET, SO_MARK, mark | 0)
   }
 
   close(): void {

@@ -13,6 +13,8 @@ interface Route {
   readonly message: OutgoingMessage
   /** -1 while the socket is not open. */
   fd: number
+  /** Of the last datagram that came on it, where it follows the peer. */
+  origin?: Uint8Array
 }
 
 /** A lane's underlay sockets, and the way to each peer that has a direct path. */
@@ -20,6 +22,7 @@ export class Underlay {
   readonly #sockets = new Map<SocketId, UdpSocket>()
   readonly #routes: (Route | undefined)[] = []
   #opened: readonly UdpSocket[] = []
+  #mark = 0
 
   get sockets(): readonly UdpSocket[] {
     return this.#opened
@@ -29,7 +32,7 @@ export class Underlay {
   open(id: SocketId, family: Family, port: number): UdpSocket {
     if (this.#sockets.has(id)) throw new SystemError('socket', 'EEXIST')
     if (this.#sockets.size >= MAX_SOCKETS) throw new SystemError('socket', 'EMFILE')
-    const socket = new UdpSocket(id, family, port)
+    const socket = new UdpSocket(id, family, port, this.#mark)
     this.#sockets.set(id, socket)
     this.#settle()
     return socket
@@ -52,6 +55,30 @@ export class Underlay {
       path?.kind === 'direct'
         ? { socket: path.socket, message: new OutgoingMessage(path.remote, path.local), fd: this.#fdOf(path.socket) }
         : undefined
+  }
+
+  /** Those opened later have it too. `onRefused` is told of those without, and the error's code. */
+  setMark(mark: number, onRefused: (socket: SocketId, code: string) => void): void {
+    this.#mark = mark
+    for (const socket of this.#opened) {
+      try {
+        socket.setMark(mark)
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error
+        onRefused(socket.id, error.code)
+      }
+    }
+  }
+
+  /** Sends to the peer on the way back of the socket's last datagram; the path, where it was another one before. */
+  follow(peer: PeerIndex, socket: UdpSocket): DirectPath | undefined {
+    const before = this.#routes[peer]
+    if (before?.socket === socket.id && before.origin !== undefined && socket.cameFrom(before.origin)) return undefined
+    const path = socket.origin()
+    this.setPath(peer, path)
+    const route = this.#routes[peer]
+    if (route !== undefined) route.origin = socket.copyOrigin()
+    return path
   }
 
   /** False where there is no direct path or the datagram was not taken. */

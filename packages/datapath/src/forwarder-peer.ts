@@ -6,6 +6,7 @@ import { PeerSessions, type SessionIndex } from './peer-sessions.ts'
 export class ForwarderPeer {
   readonly index: PeerIndex
   readonly sessions: PeerSessions
+  readonly roams: boolean
   readonly staged = new StagedPackets(STAGED_LIMIT)
   path: { readonly route: Path; readonly mtu: number } | undefined
   /** `session-wanted` was reported, and nothing came of it yet. */
@@ -13,8 +14,9 @@ export class ForwarderPeer {
   watchesSent = false
   watchesReceived = false
 
-  constructor(index: PeerIndex, sessions: SessionIndex) {
+  constructor(index: PeerIndex, roams: boolean, sessions: SessionIndex) {
     this.index = index
+    this.roams = roams
     this.sessions = new PeerSessions(sessions)
   }
 

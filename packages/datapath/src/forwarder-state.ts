@@ -3,7 +3,7 @@ import { PacketFilter } from '@weft/filter'
 import type { CryptoProvider } from '@weft/keys'
 import { addressLength, PacketView } from '@weft/packet'
 import { AllowedIps, type PeerIndex, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
-import type { Activity, DatapathReport, DropReason, Path } from './datapath.ts'
+import type { Activity, DatapathReport, DirectPath, DropReason, Path } from './datapath.ts'
 import { ForwarderPeer } from './forwarder-peer.ts'
 import { Drops, MAX_PEERS, Meters } from './meters.ts'
 import { type CipherFactory, SessionIndex } from './peer-sessions.ts'
@@ -29,6 +29,8 @@ export interface ForwarderOutlet {
   offer(report: DatapathReport): boolean
   /** Where the datagram in hand came from. */
   origin(): Path
+  /** Sends to the peer by the way on which the datagram in hand came; the new path, where that is another one. */
+  follow(peer: PeerIndex): DirectPath | undefined
 }
 
 export interface ForwarderOptions {
@@ -57,6 +59,7 @@ export class ForwarderState {
   readonly meters: Meters
   readonly drops: Drops
   isSilent = false
+  isFiltering = true
   readonly #peers: (ForwarderPeer | undefined)[] = []
   readonly #packet = new PacketView()
 
@@ -74,11 +77,11 @@ export class ForwarderState {
     return this.#peers[index]
   }
 
-  addPeer(index: PeerIndex): void {
+  addPeer(index: PeerIndex, roams: boolean): void {
     invariant(index >= 0 && index < MAX_PEERS, `a peer's number below ${MAX_PEERS}`)
     this.removePeer(index)
     while (this.#peers.length <= index) this.#peers.push(undefined)
-    this.#peers[index] = new ForwarderPeer(index, this.sessions)
+    this.#peers[index] = new ForwarderPeer(index, roams, this.sessions)
     this.meters.reset(index)
   }
 

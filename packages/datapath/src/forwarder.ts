@@ -10,7 +10,7 @@ import { Session } from './peer-sessions.ts'
 /** What a forwarder is told: all but what concerns sockets, which are its owner's. */
 export type ForwarderCommand = Exclude<
   DatapathCommand,
-  { readonly kind: 'open-socket' | 'close-socket' | 'send-datagram' }
+  { readonly kind: 'open-socket' | 'close-socket' | 'set-mark' | 'send-datagram' }
 >
 type PeerCommand = Exclude<
   Extract<ForwarderCommand, { readonly peer: PeerIndex }>,
@@ -67,13 +67,14 @@ export class Forwarder implements PeerMeters {
         state.up.setLocalKeys(command.keys)
         break
       case 'add-peer':
-        state.addPeer(command.peer)
+        state.addPeer(command.peer, command.roams ?? false)
         break
       case 'remove-peer':
         state.removePeer(command.peer)
         break
       case 'set-filter':
-        state.filter.setRules(command.rules)
+        state.isFiltering = command.rules !== 'off'
+        state.filter.setRules(command.rules === 'off' ? [] : command.rules)
         break
       case 'receive-relayed':
         state.drop(this.#inbound.fromRelay({ kind: 'relayed', relay: command.relay }, command.datagram, now))

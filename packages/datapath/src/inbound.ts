@@ -5,7 +5,7 @@ import { type PeerIndex, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
 import { datagramKind } from './datagram-kind.ts'
 import type { DropReason, Path, RelayedPath } from './datapath.ts'
 import type { ForwarderPeer } from './forwarder-peer.ts'
-import { type ForwarderState, PACKET_SLOT_BYTES } from './forwarder-state.ts'
+import { type ForwarderState, MAX_PACKET_BYTES, PACKET_SLOT_BYTES } from './forwarder-state.ts'
 import type { Outbound } from './outbound.ts'
 import { isCounterExhausted, type Session } from './peer-sessions.ts'
 
@@ -90,8 +90,18 @@ export class Inbound {
       state.outlet.report({ kind: 'session-confirmed', peer: peer.index, localIndex, path: this.#origin() })
       this.#outbound.releaseStaged(peer, now)
     }
+    if (peer.roams) this.#follow(peer)
     if (peer.watchesReceived) state.reportActivity(peer, 'received')
     if (session.becameDueByReceiving(now)) state.outlet.report({ kind: 'rekey-due', peer: peer.index, localIndex })
+  }
+
+  #follow(peer: ForwarderPeer): void {
+    if (this.#relay !== undefined) return
+    const { outlet } = this.#state
+    const route = outlet.follow(peer.index)
+    if (route === undefined) return
+    peer.path = { route, mtu: peer.path?.mtu ?? MAX_PACKET_BYTES }
+    outlet.report({ kind: 'path-changed', peer: peer.index, path: route })
   }
 
   #accept(peer: PeerIndex, offset: number, length: number, now: Instant): DropReason | undefined {
@@ -102,9 +112,11 @@ export class Inbound {
     const family = ipVersion(memory, offset, total) as Family
     const owner = state.allowedIps.ownerOf(memory, sourceOffset(memory, offset), family)
     if (owner !== peer) return 'source-not-allowed'
-    const verdict = state.filter.inbound(memory, offset, total, now)
-    if (verdict === VERDICT_DROP) return 'filtered-in'
-    if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer, 'in', offset, total, now)
+    if (state.isFiltering) {
+      const verdict = state.filter.inbound(memory, offset, total, now)
+      if (verdict === VERDICT_DROP) return 'filtered-in'
+      if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer, 'in', offset, total, now)
+    }
     if (this.#isExpectedEcho(offset, total))
       return state.up.deliver({ kind: 'echo', peer, packet: memory.slice(offset, offset + total), at: now })
     return state.outlet.deliver(offset, total) ? undefined : 'port-failed'

@@ -31,9 +31,11 @@ export class Outbound {
     const peer = state.peer(state.allowedIps.ownerOf(memory, destinationOffset(memory, offset), family))
     if (peer === undefined) return 'no-peer'
     if (peer.path !== undefined && total > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, total)
-    const verdict = state.filter.outbound(memory, offset, total, now)
-    if (verdict === VERDICT_DROP) return 'filtered-out'
-    if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer.index, 'out', offset, total, now)
+    if (state.isFiltering) {
+      const verdict = state.filter.outbound(memory, offset, total, now)
+      if (verdict === VERDICT_DROP) return 'filtered-out'
+      if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer.index, 'out', offset, total, now)
+    }
     const session = peer.sessions.current
     return session?.canSend(now) ? this.#seal(peer, session, offset, total, now) : this.#stage(peer, offset, total)
   }

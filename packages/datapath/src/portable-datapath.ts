@@ -7,7 +7,6 @@ import {
   type DirectPath,
   type DropCounters,
   HEARTBEAT_LIMIT,
-  type Path,
   type PeerMeter,
   type PeerMeters,
   RING_SLOTS,
@@ -37,6 +36,7 @@ export type PortableOutput =
   | { readonly kind: 'send'; readonly path: DirectPath; readonly datagram: Uint8Array }
   | { readonly kind: 'open-socket'; readonly socket: SocketId; readonly family: Family; readonly port: number }
   | { readonly kind: 'close-socket'; readonly socket: SocketId }
+  | { readonly kind: 'set-mark'; readonly mark: number }
 
 const FORWARDER_SLOTS = 2
 
@@ -150,6 +150,9 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
         this.#sockets.delete(command.socket)
         this.#outputs.push(command)
         break
+      case 'set-mark':
+        this.#outputs.push(command)
+        break
       case 'send-datagram':
         if (!this.#send(command.path, command.datagram)) this.#drops.count('send-failed')
         break
@@ -185,6 +188,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
       },
       offer: (report) => this.#offer(report),
       origin: () => this.#currentOrigin(),
+      follow: (peer) => this.#follow(peer),
     }
   }
 
@@ -196,7 +200,21 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
     return true
   }
 
-  #currentOrigin(): Path {
+  #follow(peer: PeerIndex): DirectPath | undefined {
+    const origin = this.#currentOrigin()
+    const path = this.#paths.get(peer)
+    if (
+      path !== undefined &&
+      path.socket === origin.socket &&
+      path.remote === origin.remote &&
+      path.local === origin.local
+    )
+      return undefined
+    this.#paths.set(peer, origin)
+    return origin
+  }
+
+  #currentOrigin(): DirectPath {
     invariant(this.#origin !== undefined, 'a datagram is in hand')
     return this.#origin
   }

@@ -150,6 +150,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         return
       case 'datagram':
       case 'flow':
+      case 'path-changed':
       case 'relayed':
         return
       default:
