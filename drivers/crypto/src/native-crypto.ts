@@ -9,7 +9,7 @@ import {
   verify,
 } from 'node:crypto'
 import { invariant, isZero } from '@weft/base'
-import type { CryptoProvider } from '@weft/keys'
+import { type CryptoProvider, portableCrypto } from '@weft/keys'
 import { isAcceptableEd25519Key } from './ed25519-key.ts'
 import { keyedBlake2s } from './keyed-blake2s.ts'
 import { openOnce, sealOnce } from './one-shot-cipher.ts'
@@ -35,6 +35,9 @@ export const nativeCrypto: CryptoProvider = {
 
   seal: sealOnce,
   open: openOnce,
+  // OpenSSL has no XChaCha20; it seals cookies only, which are few.
+  xseal: portableCrypto.xseal,
+  xopen: portableCrypto.xopen,
 }
 
 function agree(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined {

@@ -1,4 +1,4 @@
-import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
+import { chacha20poly1305, xchacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { blake2s } from '@noble/hashes/blake2.js'
 import { hmac } from '@noble/hashes/hmac.js'
@@ -24,7 +24,15 @@ export const portableCrypto: CryptoProvider = {
   hmacBlake2s: (key, ...parts) => hmac(blake2s, key, whole(parts)),
 
   seal: (key, nonce, plaintext, associatedData) => chacha20poly1305(key, nonce, associatedData).encrypt(plaintext),
-  open,
+  open: (key, nonce, ciphertext, associatedData) => {
+    invariant(key.length === 32 && nonce.length === 12, 'a key of 32 and a nonce of 12 bytes')
+    return opened(chacha20poly1305(key, nonce, associatedData), ciphertext)
+  },
+  xseal: (key, nonce, plaintext, associatedData) => xchacha20poly1305(key, nonce, associatedData).encrypt(plaintext),
+  xopen: (key, nonce, ciphertext, associatedData) => {
+    invariant(key.length === 32 && nonce.length === 24, 'a key of 32 and a nonce of 24 bytes')
+    return opened(xchacha20poly1305(key, nonce, associatedData), ciphertext)
+  },
 }
 
 /** RFC 7748 §6.1: the seven u-coordinates of small order give zero whatever the private key; @noble throws at them. */
@@ -65,16 +73,13 @@ function blake2sMac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Arra
   return blake2s(whole(parts), { key, dkLen: 16 })
 }
 
-function open(
-  key: Uint8Array,
-  nonce: Uint8Array,
+function opened(
+  cipher: { decrypt(ciphertext: Uint8Array): Uint8Array },
   ciphertext: Uint8Array,
-  associatedData: Uint8Array,
 ): Uint8Array | undefined {
-  invariant(key.length === 32 && nonce.length === 12, 'a key of 32 and a nonce of 12 bytes')
   if (ciphertext.length < 16) return undefined
   try {
-    return chacha20poly1305(key, nonce, associatedData).decrypt(ciphertext)
+    return cipher.decrypt(ciphertext)
   } catch {
     return undefined
   }
