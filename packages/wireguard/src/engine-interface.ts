@@ -13,6 +13,8 @@ export type EngineInput<Source> =
       readonly presharedKey?: Uint8Array
     }
   | { readonly kind: 'remove-peer'; readonly peer: PeerIndex }
+  /** From the next handshake on; sessions that there are stay. Absent: none. */
+  | { readonly kind: 'set-preshared-key'; readonly peer: PeerIndex; readonly presharedKey?: Uint8Array }
   /** `source` is where a response to it goes; the engine only hands it back. */
   | { readonly kind: 'handshake'; readonly message: Uint8Array; readonly source: Source }
   | { readonly kind: 'session-wanted'; readonly peer: PeerIndex }

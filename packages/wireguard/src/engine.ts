@@ -72,6 +72,9 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
       case 'remove-peer':
         this.#removePeer(input.peer)
         break
+      case 'set-preshared-key':
+        this.#tunnels.get(input.peer)?.setPresharedKey(presharedKeyOf(input.presharedKey))
+        break
       case 'handshake':
         this.#onHandshake(input.message, input.source, now)
         break
@@ -108,14 +111,13 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
 
   #addPeer(peer: PeerIndex, publicKey: PublicKey<'node'>, presharedKey: Uint8Array | undefined): void {
     invariant(!this.#tunnels.has(peer) && !this.#peers.has(publicKey), 'a peer is added once')
-    invariant(presharedKey === undefined || presharedKey.length === PRESHARED_KEY_LENGTH, 'a preshared key of 32 bytes')
     const { crypto, privateKey } = this.#local
     const bytes = publicKeyBytes(publicKey)
     invariant(bytes.length === PUBLIC_KEY_LENGTH, 'a public key of 32 bytes')
     const remote: RemoteKeys = {
       publicKey: bytes,
       staticSecret: crypto.x25519(privateKey, bytes),
-      presharedKey: presharedKey?.slice() ?? new Uint8Array(PRESHARED_KEY_LENGTH),
+      presharedKey: presharedKeyOf(presharedKey),
       mac1Key: mac1KeyOf(publicKey, crypto),
     }
     const tunnel = new Tunnel(this.#context, peer, remote)
@@ -163,4 +165,10 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
     const tunnel = this.#context.awaiting.get(fields.receiver)
     return tunnel === undefined ? 'response-not-awaited' : tunnel.onResponse(fields, source, now)
   }
+}
+
+/** A copy; all zero stands for none. WireGuard paper §5.2. */
+function presharedKeyOf(given: Uint8Array | undefined): Uint8Array {
+  invariant(given === undefined || given.length === PRESHARED_KEY_LENGTH, 'a preshared key of 32 bytes')
+  return given?.slice() ?? new Uint8Array(PRESHARED_KEY_LENGTH)
 }

@@ -83,7 +83,7 @@ interface KnownSession {
 export class Tunnel<Source> {
   readonly #context: TunnelContext<Source>
   readonly #peer: PeerIndex
-  readonly #remote: RemoteKeys
+  #remote: RemoteKeys
   readonly #timers = new Timers()
   readonly #liveness: Liveness
   #attempt: Attempt<Source> = { kind: 'none' }
@@ -110,6 +110,11 @@ export class Tunnel<Source> {
 
   nextTimeout(): Instant | undefined {
     return this.#timers.next()
+  }
+
+  /** For every response from now on, one that is awaited included. */
+  setPresharedKey(presharedKey: Uint8Array): void {
+    this.#remote = { ...this.#remote, presharedKey }
   }
 
   /** Acts on every deadline that is due. */
