@@ -6,6 +6,7 @@ import { type ForwarderOptions, ForwarderState, PACKET_SLOT_BYTES } from './forw
 import { Inbound } from './inbound.ts'
 import { Outbound } from './outbound.ts'
 import { Session } from './peer-sessions.ts'
+import { segmentLimitBelow } from './segment-limit.ts'
 
 /** What a forwarder is told: all but what concerns sockets, which are its owner's. */
 export type ForwarderCommand = Exclude<
@@ -22,8 +23,8 @@ type PeerCommand = Exclude<
  * which session it is sealed or opened, what is accepted, counted, staged, reported. Its owner brings packets and datagrams
  * by their offset and moves what the outlet is handed. Nothing is allocated for a packet of a known flow and session.
  *
- * A tunnel packet needs `PACKET_HEADROOM` free bytes before it and `PACKET_TAILROOM` behind it: it is sealed where it lies. A
- * datagram is opened where it lies. What the outlet is handed stays where it is until the outlet returns.
+ * A tunnel packet is copied, or cut, into the queue where it is sealed and waits with others until `flush`. A datagram is
+ * opened where it lies. What the outlet is handed stays where it is until the outlet returns.
  */
 export class Forwarder implements PeerMeters {
   readonly #state: ForwarderState
@@ -32,18 +33,35 @@ export class Forwarder implements PeerMeters {
 
   constructor(options: ForwarderOptions) {
     this.#state = new ForwarderState(options)
-    this.#outbound = new Outbound(this.#state, options.scratch)
-    this.#inbound = new Inbound(this.#state, this.#outbound, options.scratch + PACKET_SLOT_BYTES)
+    const relayed = options.scratch + PACKET_SLOT_BYTES
+    this.#outbound = new Outbound(this.#state, { own: options.scratch, queue: relayed + PACKET_SLOT_BYTES })
+    this.#inbound = new Inbound(this.#state, this.#outbound, relayed)
   }
 
-  /** A tunnel packet from the packet port. */
+  /** A tunnel packet from the packet port, its checksums complete. */
   fromPort(offset: number, length: number, now: Instant): void {
     this.#state.drop(this.#outbound.fromPort(offset, length, now))
+  }
+
+  /** A virtio header and a tunnel packet behind it, from a packet port that leaves checksums and segments to us. */
+  fromVirtioPort(offset: number, length: number, now: Instant): void {
+    this.#state.drop(this.#outbound.fromVirtioPort(offset, length, now))
   }
 
   /** A datagram from an underlay socket. */
   fromSocket(offset: number, length: number, now: Instant): void {
     this.#state.drop(this.#inbound.fromSocket(offset, length, now))
+  }
+
+  /** Sends what was sealed: to be called when nothing more is at hand. */
+  flush(): void {
+    this.#outbound.flush()
+  }
+
+  /** Datagrams of so many bytes are too long to be sent to the peer in one call: from now on segments are made shorter. */
+  narrow(peer: PeerIndex, datagramBytes: number): void {
+    const known = this.#state.peer(peer)
+    if (known !== undefined) known.segmentLimit = segmentLimitBelow(datagramBytes)
   }
 
   /** While the node does not answer, no packet passes. */
@@ -105,6 +123,7 @@ export class Forwarder implements PeerMeters {
         break
       case 'set-path':
         peer.path = command.path
+        peer.segmentLimit = Number.MAX_SAFE_INTEGER
         break
       case 'install-session':
         this.#install(peer, command.session, now)
