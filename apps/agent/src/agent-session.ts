@@ -27,6 +27,7 @@ export interface SessionOptions {
   /** The node cannot go on. */
   readonly onFailed: (error: AgentError) => void
   readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
+  readonly onTimestamp: (mesh: MeshId, bound: WallTime) => void
 }
 
 /** All that is open while weft is up: the interface with the node behind it, and a connection to each coordinator. */
@@ -101,6 +102,7 @@ export class AgentSession implements NodeOwner {
 
   /** Without it the node goes on: it matters only where the clock is set back before the next start. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void {
+    this.#options.onTimestamp(mesh, bound)
     try {
       this.#options.state.saveTimestamp(mesh, bound)
     } catch (error) {

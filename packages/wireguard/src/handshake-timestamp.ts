@@ -12,6 +12,8 @@ const TAI64_HIGH = 0x4000_0000
 /** TAI was 10 s ahead of UTC in 1970. Leap seconds since then are left out, as other implementations do. */
 const TAI_OFFSET = 10
 const NANOSECONDS = 1_000_000_000
+/** Where the clock is behind: milliseconds for a million timestamps each, as they are a nanosecond apart then. */
+const MIN_LEAD = 1000
 /** Cuts to 2^24 ns, about 17 ms, so that the timestamp says less about the machine's clock. */
 const COARSENESS = 0xff_ffff
 
@@ -39,7 +41,8 @@ export class TimestampSource {
     this.#step(wall)
     const at = this.#seconds * 1000 + Math.ceil(this.#nanoseconds / 1_000_000)
     if (this.#bound === undefined || at > this.#bound) {
-      this.#bound = wallTime(at + TIMESTAMP_LEAD)
+      // Of the clock, not of what was kept, or each restart would leave it further ahead.
+      this.#bound = wallTime(Math.max(Math.ceil(wall) + TIMESTAMP_LEAD, at + MIN_LEAD))
       this.#reserve(this.#bound)
     }
     return encodeTimestamp(this.#seconds, this.#nanoseconds)
