@@ -13,13 +13,13 @@ import {
 } from '@weft/datapath'
 import type { CryptoProvider } from '@weft/keys'
 import { Arena, SystemError, type WakeSignal } from '@weft/native'
-import { VIRTIO_HEADER } from '@weft/packet'
+import { type PacketParts, VIRTIO_HEADER } from '@weft/packet'
 import type { PeerIndex } from '@weft/wireguard'
 import { arenaCiphers } from './arena-cipher.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { IncomingBatch } from './incoming-batch.ts'
 import type { LaneCommand, LaneMemory, LaneMessage } from './lane-messages.ts'
-import type { PacketPort } from './packet-port.ts'
+import type { PacketPort, PortOffloads } from './packet-port.ts'
 import { PollSet } from './poll-set.ts'
 import { ReportQueue } from './report-queue.ts'
 import type { UdpSocket } from './udp-socket.ts'
@@ -98,6 +98,7 @@ export class Lane implements ForwarderOutlet {
       cipher: arenaCiphers(this.#arena),
       meters: options.memory.meters,
       drops: options.memory.drops,
+      joins: joinsOf(options.port.offloads),
       outlet: this,
     })
     this.#watchDescriptors()
@@ -145,6 +146,12 @@ export class Lane implements ForwarderOutlet {
     return this.#port.write(this.#arena.base + start, VIRTIO_HEADER + length)
   }
 
+  deliverParts(parts: PacketParts): boolean {
+    const { base } = this.#arena
+    for (let part = 0; part < parts.count; part++) this.#port.addPart(base + parts.offset(part), parts.length(part))
+    return this.#port.writeParts()
+  }
+
   report(report: DatapathReport): void {
     this.#reports.report(report)
   }
@@ -181,6 +188,7 @@ export class Lane implements ForwarderOutlet {
     for (let call = 0; call < SOCKET_CALLS; call++) {
       const count = this.#incoming.receive(socket.fd, socket.family, socket.id)
       for (let message = 0; message < count; message++) this.#readMessage(message, now)
+      this.#forwarder.flush()
       if (count < SOCKET_BATCH) return
     }
   }
@@ -262,4 +270,9 @@ export class Lane implements ForwarderOutlet {
   #watchDescriptors(): void {
     this.#poll.set([this.#wake.fd, this.#port.fd, ...this.#underlay.sockets.map((socket) => socket.fd)])
   }
+}
+
+function joinsOf(offloads: PortOffloads): 'none' | 'tcp' | 'tcp-udp' {
+  if (!offloads.virtioHeader) return 'none'
+  return offloads.udpSegments ? 'tcp-udp' : 'tcp'
 }

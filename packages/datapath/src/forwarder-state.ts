@@ -1,7 +1,7 @@
 import { type Family, type Instant, type IpAddress, invariant, ipFromBytes, type Prefix } from '@weft/base'
 import { PacketFilter } from '@weft/filter'
 import type { CryptoProvider } from '@weft/keys'
-import { addressLength, PacketView, SummedMemory } from '@weft/packet'
+import { addressLength, type PacketParts, PacketView, SummedMemory } from '@weft/packet'
 import { AllowedIps, type PeerIndex } from '@weft/wireguard'
 import type { Activity, DatapathReport, DirectPath, DropReason, Path } from './datapath.ts'
 import { ForwarderPeer } from './forwarder-peer.ts'
@@ -25,6 +25,8 @@ export interface ForwarderOutlet {
   send(runs: SealedRuns): number
   /** Gives a packet to the packet port; the 10 bytes before it may be overwritten. False: it was not taken. */
   deliver(offset: number, length: number): boolean
+  /** As `deliver`, of many packets as one with a virtio header: only where `joins` asks for that. */
+  deliverParts(parts: PacketParts): boolean
   /** Answers a command, or tells of a session's state: never lost. */
   report(report: DatapathReport): void
   /** One of many; false: there is no room for it. */
@@ -45,6 +47,8 @@ export interface ForwarderOptions {
   /** `METERS_BYTES` and `DROPS_BYTES` of zeroed memory, perhaps shared with readers in other threads. */
   readonly meters: ArrayBufferLike
   readonly drops: ArrayBufferLike
+  /** Whether the packet port takes packets that stand for many: of TCP, or of UDP too. */
+  readonly joins: 'none' | 'tcp' | 'tcp-udp'
   readonly outlet: ForwarderOutlet
 }
 

@@ -35,7 +35,7 @@ export class Forwarder implements PeerMeters {
     this.#state = new ForwarderState(options)
     const relayed = options.scratch + PACKET_SLOT_BYTES
     this.#outbound = new Outbound(this.#state, { own: options.scratch, queue: relayed + PACKET_SLOT_BYTES })
-    this.#inbound = new Inbound(this.#state, this.#outbound, relayed)
+    this.#inbound = new Inbound(this.#state, this.#outbound, { scratch: relayed, joins: options.joins })
   }
 
   /** A tunnel packet from the packet port, its checksums complete. */
@@ -53,8 +53,12 @@ export class Forwarder implements PeerMeters {
     this.#state.drop(this.#inbound.fromSocket(offset, length, now))
   }
 
-  /** Sends what was sealed: to be called when nothing more is at hand. */
+  /**
+   * Sends what was sealed and delivers what was joined: to be called when nothing more is at hand, and before the memory of
+   * datagrams is used anew.
+   */
   flush(): void {
+    this.#inbound.flush()
     this.#outbound.flush()
   }
 

@@ -1,6 +1,6 @@
 import { assertNever, type Family, type Instant } from '@weft/base'
 import { VERDICT_ACCEPT_NEW, VERDICT_DROP } from '@weft/filter'
-import { ECHO_HEADER, ipTotalLength, ipVersion, isEchoReply, PacketView, sourceOffset } from '@weft/packet'
+import { Coalescer, ECHO_HEADER, ipTotalLength, ipVersion, isEchoReply, PacketView, sourceOffset } from '@weft/packet'
 import { type PeerIndex, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
 import { datagramKind } from './datagram-kind.ts'
 import type { DropReason, Path, RelayedPath } from './datapath.ts'
@@ -19,14 +19,20 @@ export class Inbound {
   /** Where datagrams lie that came by relay. */
   readonly #relayed: number
   readonly #packet = new PacketView()
+  readonly #coalescer: Coalescer | undefined
   readonly #origin = (): Path => this.#relay ?? this.#state.outlet.origin()
   #relay: RelayedPath | undefined
   #expectedEchoes: readonly Uint8Array[] = []
 
-  constructor(state: ForwarderState, outbound: Outbound, scratch: number) {
+  constructor(
+    state: ForwarderState,
+    outbound: Outbound,
+    options: { readonly scratch: number; readonly joins: 'none' | 'tcp' | 'tcp-udp' },
+  ) {
     this.#state = state
     this.#outbound = outbound
-    this.#relayed = scratch
+    this.#relayed = options.scratch
+    this.#coalescer = options.joins === 'none' ? undefined : this.#makeCoalescer(options.joins === 'tcp-udp')
   }
 
   /** Why the datagram, or the packet in it, went no further, where it did not. */
@@ -56,8 +62,14 @@ export class Inbound {
     try {
       return this.fromSocket(this.#relayed, datagram.length, now)
     } finally {
+      this.flush()
       this.#relay = undefined
     }
+  }
+
+  /** Delivers what was joined; until then the datagrams stay where they are. */
+  flush(): void {
+    this.#coalescer?.flush()
   }
 
   expectEcho(token: Uint8Array): void {
@@ -109,6 +121,8 @@ export class Inbound {
     const { memory } = state
     const total = ipTotalLength(memory, offset, length)
     if (total === 0) return 'malformed-packet'
+    // What was decided for the packets that it joins holds for it.
+    if (this.#coalescer?.join(offset, total, peer)) return undefined
     const family = ipVersion(memory, offset, total) as Family
     const owner = state.allowedIps.ownerOf(memory, sourceOffset(memory, offset), family)
     if (owner !== peer) return 'source-not-allowed'
@@ -119,7 +133,25 @@ export class Inbound {
     }
     if (this.#isExpectedEcho(offset, total))
       return state.up.deliver({ kind: 'echo', peer, packet: memory.slice(offset, offset + total), at: now })
+    if (this.#coalescer?.begin(offset, total, peer)) return undefined
     return state.outlet.deliver(offset, total) ? undefined : 'port-failed'
+  }
+
+  #makeCoalescer(joinsUdp: boolean): Coalescer {
+    const state = this.#state
+    const { outlet, summed } = state
+    return new Coalescer(
+      state.memory,
+      {
+        deliver: (offset, length) => {
+          if (!outlet.deliver(offset, length)) state.drop('port-failed')
+        },
+        deliverParts: (parts, packets) => {
+          if (!outlet.deliverParts(parts)) state.drop('port-failed', packets)
+        },
+      },
+      { joinsUdp, summed },
+    )
   }
 
   #isExpectedEcho(offset: number, length: number): boolean {

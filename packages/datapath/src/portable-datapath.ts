@@ -75,6 +75,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
       cipher: portableCiphers(this.#memory, crypto),
       meters: new ArrayBuffer(METERS_BYTES),
       drops,
+      joins: 'none',
       outlet: this.#outlet(),
     })
   }
@@ -202,6 +203,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
         this.#outputs.push({ kind: 'to-port', packet: this.#memory.slice(offset, offset + length) })
         return true
       },
+      deliverParts: () => false,
       report: (report) => {
         this.#outputs.push({ kind: 'report', report })
       },

@@ -1,5 +1,6 @@
 /** IP packets: read in place, and the few that weft makes itself. */
 export { checksum, onesSum, pseudoHeaderSum } from './checksum.ts'
+export { Coalescer, type CoalescerOutlet, type PacketParts } from './coalescer.ts'
 export {
   buildEchoRequest,
   ECHO_HEADER,

@@ -24,6 +24,8 @@ export interface BigPacket {
   readonly sequence?: number
   readonly identification?: number
   readonly ttl?: number
+  /** The last byte of the source address. */
+  readonly host?: number
 }
 
 export const SOURCE4 = Uint8Array.of(10, 20, 0, 2)
@@ -121,6 +123,7 @@ function header4(big: BigPacket, length: number, count: number): Uint8Array {
   header[8] = big.ttl ?? 64
   header[9] = protocolOf(big)
   header.set(SOURCE4, 12)
+  header[15] = big.host ?? 2
   header.set(DESTINATION4, 16)
   putUint16(header, 10, checksum(header, 0, 20))
   return header
@@ -133,6 +136,7 @@ function header6(big: BigPacket, length: number): Uint8Array {
   header[6] = protocolOf(big)
   header[7] = big.ttl ?? 64
   header.set(SOURCE6, 8)
+  header[23] = big.host ?? 2
   header.set(DESTINATION6, 24)
   return header
 }
