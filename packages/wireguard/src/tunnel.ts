@@ -355,7 +355,7 @@ export class Tunnel<Source> {
   #forgetSessions(): void {
     this.#current = undefined
     this.#next = undefined
-    this.#timers.clear('new-handshake', 'keepalive')
+    this.#timers.clear('new-handshake', 'keepalive', 'forget-sessions')
     this.#context.emit({ kind: 'forget-sessions', peer: this.peer })
   }
 

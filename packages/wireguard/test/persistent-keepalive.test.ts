@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { seconds } from '@weft/base'
+import { PEER, type SimulatedNode, simulatedNow } from './support/simulated-node.ts'
+import { TwoNodes } from './support/two-nodes.ts'
+
+const SECOND = 1000
+const HOUR = 3600 * SECOND
+const DELAY = 20
+
+test('a persistent keepalive begins at once, makes a session, and goes out each time the tunnel was silent so long', () => {
+  const net = kept(25)
+  net.run(101 * SECOND)
+  assert.ok(net.isAgreed)
+  // The first makes the session, and what confirms it is a keepalive too.
+  assert.deepEqual(
+    net.alice.timesOf('send-keepalive').map((time) => Math.round(time / SECOND)),
+    [0, 0, 25, 50, 75, 100],
+  )
+})
+
+test('packets in either direction put it off', () => {
+  for (const sender of ['alice', 'bob'] as const) {
+    const net = kept(25)
+    net.run(SECOND)
+    const before = net.alice.timesOf('send-keepalive').length
+    for (let at = 0; at < 100; at += 5) {
+      net.send(net[sender], 'a', at * SECOND)
+      // The answer, so that no keepalive is owed.
+      net.send(net[sender === 'alice' ? 'bob' : 'alice'], 'b', at * SECOND + 500)
+    }
+    net.run(100 * SECOND)
+    assert.equal(net.alice.timesOf('send-keepalive').length, before)
+  }
+})
+
+test('it keeps a session for 24 hours, renewed in time', () => {
+  const net = kept(25)
+  net.run(24 * HOUR)
+  assert.ok(net.isAgreed)
+  net.send(net.bob, 'hello')
+  net.run(DELAY)
+  assert.deepEqual(net.alice.delivered, ['hello'], 'at any time')
+  const handshakes = net.alice.timesOf('handshake-complete').length
+  assert.ok(handshakes >= 570 && handshakes <= 721, `${handshakes} handshakes`)
+})
+
+test('it tries again where nobody answers, for as long as it is set', () => {
+  const net = new TwoNodes({ wire: () => [] })
+  setInterval(net, net.alice, 25)
+  net.run(HOUR)
+  assert.ok(net.alice.timesOf('given-up').length > 25)
+  net.wire = () => [DELAY]
+  net.run(120 * SECOND)
+  assert.ok(net.isAgreed)
+})
+
+test('it ends when it is taken back', () => {
+  const net = kept(25)
+  net.run(60 * SECOND)
+  setInterval(net, net.alice, undefined)
+  const before = net.alice.timesOf('send-keepalive').length
+  net.run(1000 * SECOND)
+  assert.equal(net.alice.timesOf('send-keepalive').length, before)
+  assert.equal(net.alice.engine.nextTimeout(), undefined)
+})
+
+test('an interval below nothing, or above 65,535 s, is our own fault', () => {
+  const net = new TwoNodes()
+  for (const interval of [0, -1, 65_536]) assert.throws(() => setInterval(net, net.alice, interval))
+})
+
+function kept(interval: number): TwoNodes {
+  const net = new TwoNodes()
+  setInterval(net, net.alice, interval)
+  return net
+}
+
+function setInterval(net: TwoNodes, node: SimulatedNode, interval: number | undefined): void {
+  const now = simulatedNow(net.now)
+  const change = { kind: 'set-persistent-keepalive', peer: PEER } as const
+  node.engine.handle(interval === undefined ? change : { ...change, interval: seconds(interval) }, now)
+  node.settle(now)
+}
