@@ -1,12 +1,14 @@
 /** `npm run bench NAME [-- --rounds N] [--json FILE]`: see README.md beside this folder. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
 import { describeMachine } from './machine-description.ts'
 import { type Measurement, printTable } from './measurement.ts'
 import { benchThroughput } from './throughput.ts'
 
 const benches: Readonly<Record<string, (rounds: number) => Promise<readonly Measurement[]>>> = {
+  handshakes: benchHandshakes,
   join: benchJoin,
   throughput: benchThroughput,
 }
