@@ -4,7 +4,19 @@ import { type TestContext, test } from 'node:test'
 import { Lab } from './lab.ts'
 
 /** What scenarios use of the system. `scripts/system-packages.txt` names the Debian packages. */
-const tools = ['ip', 'nft', 'ping', 'curl', 'tcpdump', 'iperf3', 'unshare', 'setpriv', 'hostname', 'mount'] as const
+const tools = [
+  'ip',
+  'nft',
+  'ping',
+  'curl',
+  'tcpdump',
+  'iperf3',
+  'unshare',
+  'setpriv',
+  'hostname',
+  'mount',
+  'wg',
+] as const
 
 const DEFAULT_TIMEOUT_MS = 120_000
 
