@@ -28,8 +28,8 @@ export interface TunDevice {
   readonly name: string
 }
 
-/** Makes the interface, down and without addresses; `%d` in the name becomes a free number. Throws a `LaneError`. */
-export function openTun(name: string, mtu: number): TunDevice {
+/** Makes the interface, down and without addresses; `%d` in the name becomes a free number. `isPlain`: one packet a read, without virtio header. Throws a `LaneError`. */
+export function openTun(name: string, mtu: number, isPlain = false): TunDevice {
   if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..')
     throw new LaneError(
       'tun-name-refused',
@@ -38,7 +38,7 @@ export function openTun(name: string, mtu: number): TunDevice {
   let fd = -1
   try {
     fd = checked('open', open('/dev/net/tun', O_RDWR_NONBLOCK_CLOEXEC))
-    const { taken, offloads } = attach(fd, name)
+    const { taken, offloads } = attach(fd, name, isPlain)
     setMtu(taken, mtu)
     return { port: new PacketPort(fd, offloads), name: taken }
   } catch (error) {
@@ -48,13 +48,17 @@ export function openTun(name: string, mtu: number): TunDevice {
 }
 
 /** With every offload that the kernel has; without where it has none. */
-function attach(fd: number, name: string): { readonly taken: string; readonly offloads: PortOffloads } {
+function attach(
+  fd: number,
+  name: string,
+  isPlain: boolean,
+): { readonly taken: string; readonly offloads: PortOffloads } {
   const request = interfaceRequest(name)
   const flags = new DataView(request.buffer)
   flags.setUint16(NAME_BYTES, IFF_TUN_NO_PI | IFF_VNET_HDR, true)
-  const hasHeader = ioctl(fd, TUNSETIFF, addressOf(request)) >= 0
+  const hasHeader = !isPlain && ioctl(fd, TUNSETIFF, addressOf(request)) >= 0
   if (!hasHeader) {
-    if (errnoCode() !== 'EINVAL') checked('TUNSETIFF', -1)
+    if (!isPlain && errnoCode() !== 'EINVAL') throw new SystemError('TUNSETIFF', errnoCode())
     flags.setUint16(NAME_BYTES, IFF_TUN_NO_PI, true)
     checked('TUNSETIFF', ioctl(fd, TUNSETIFF, addressOf(request)))
   }

@@ -133,7 +133,7 @@ export class Outbound {
     const segmenter = this.#segmenter
     for (let bytes = segmenter.nextLength; bytes > 0; bytes = segmenter.nextLength) {
       if (!session.canSend(now)) return 'counter-exhausted'
-      const padded = paddedLength(bytes, peer.path.mtu)
+      const padded = paddedLength(bytes, peer)
       const slot = this.#reserve(peer, padded)
       segmenter.next(slot + TRANSPORT_HEADER)
       this.#seal(peer, session, slot, bytes, padded, now)
@@ -146,7 +146,7 @@ export class Outbound {
     if (peer.path === undefined) return 'no-path'
     // The path may have come, or become narrower, while the packet waited for a session.
     if (length > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, length)
-    const padded = paddedLength(length, peer.path.mtu)
+    const padded = paddedLength(length, peer)
     const slot = this.#reserve(peer, padded)
     memory.copyWithin(slot + TRANSPORT_HEADER, offset, offset + length)
     this.#seal(peer, session, slot, length, padded, now)
@@ -218,7 +218,9 @@ function segmentLimit(peer: ForwarderPeer): number {
   return peer.path === undefined ? MAX_PACKET_BYTES : Math.min(peer.path.mtu, peer.segmentLimit)
 }
 
-/** WireGuard paper §5.4.6, but never beyond what the path carries, as other implementations do it. */
-function paddedLength(length: number, mtu: number): number {
-  return Math.min(mtu, Math.ceil(length / PADDING_MULTIPLE) * PADDING_MULTIPLE)
+/** WireGuard paper §5.4.6, but never beyond what the path carries, as other implementations do it, nor into fragments. */
+function paddedLength(length: number, peer: ForwarderPeer): number {
+  const limit = segmentLimit(peer)
+  const padded = Math.ceil(length / PADDING_MULTIPLE) * PADDING_MULTIPLE
+  return Math.min(padded, length <= limit ? limit : (peer.path?.mtu ?? limit))
 }
