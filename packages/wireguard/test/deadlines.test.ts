@@ -7,11 +7,11 @@ import { Deadlines } from '../src/deadlines.ts'
 /** A few keys and moments only, so that ties and replacements are frequent. */
 const steps = fc.array(
   fc.oneof(
-    fc.record({ kind: fc.constant('set' as const), key: fc.nat(20), at: fc.nat(30) }),
-    fc.record({ kind: fc.constant('clear' as const), key: fc.nat(20) }),
-    fc.record({ kind: fc.constant('take' as const), now: fc.nat(30) }),
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('set' as const), key: fc.nat(60), at: fc.nat(50) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('clear' as const), key: fc.nat(60) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('take' as const), now: fc.nat(10) }) },
   ),
-  { maxLength: 300 },
+  { minLength: 50, maxLength: 300, size: 'max' },
 )
 
 test('the earliest of all deadlines is what looking at every one of them finds', () => {

@@ -22,6 +22,12 @@ describe('another private key', () => {
     assert.deepEqual(alice.tell({ kind: 'set-private-key', privateKey: newKey }, at(2)), [], 'the same again')
   })
 
+  test('that is the one it had changes nothing', () => {
+    const { alice, bob } = enginePair()
+    alice.receive(messageIn(bob.receive(alice.initiate(at(0)), at(0)), 'send-response'), at(0))
+    assert.deepEqual(alice.tell({ kind: 'set-private-key', privateKey: alice.privateKey }, at(1)), [])
+  })
+
   test('lets a handshake under way begin anew, at once, and a response to the old one come to nothing', () => {
     const { alice, bob } = enginePair()
     const response = messageIn(bob.receive(alice.initiate(at(0)), at(0)), 'send-response')

@@ -13,6 +13,17 @@ test('an address has 5 handshakes at once and then 20 a second, whatever its por
   assert.equal(taken, 5 + 200)
 })
 
+test('a long rest is worth no more than 5 at once', () => {
+  const limits = new OriginLimits()
+  const takenAt = (ms: number): number => {
+    let taken = 0
+    while (limits.take(originOf('192.0.2.1:1'), instant(ms))) taken += 1
+    return taken
+  }
+  assert.equal(takenAt(0), 5)
+  assert.equal(takenAt(3_600_000), 5)
+})
+
 test('what one address takes is not missed by another', () => {
   const limits = new OriginLimits()
   while (limits.take(originOf('192.0.2.1:1'), instant(0)));

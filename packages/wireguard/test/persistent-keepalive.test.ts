@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seconds } from '@weft/base'
+import { at, enginePair } from './support/engine-pair.ts'
 import { PEER, type SimulatedNode, simulatedNow } from './support/simulated-node.ts'
 import { TwoNodes } from './support/two-nodes.ts'
 
@@ -17,6 +18,17 @@ test('a persistent keepalive begins at once, makes a session, and goes out each 
     net.alice.timesOf('send-keepalive').map((time) => Math.round(time / SECOND)),
     [0, 0, 25, 50, 75, 100],
   )
+})
+
+test('it can be given with the peer', () => {
+  const { alice, bob } = enginePair()
+  alice.tell({ kind: 'remove-peer', peer: PEER }, at(0))
+  const peer = { kind: 'add-peer', peer: PEER, publicKey: bob.publicKey } as const
+  alice.tell({ ...peer, persistentKeepalive: seconds(25) }, at(0))
+  assert.deepEqual(alice.wake(at(0)), [
+    { kind: 'send-keepalive', peer: PEER },
+    { kind: 'watch-activity', peer: PEER, activity: 'received' },
+  ])
 })
 
 test('packets in either direction put it off', () => {
