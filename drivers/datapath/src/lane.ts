@@ -64,7 +64,7 @@ export class Lane implements ForwarderOutlet {
   readonly #wake: WakeSignal
   readonly #clock: () => Instant
   readonly #receive: () => LaneCommand | undefined
-  readonly #arena = new Arena((1 + SOCKET_BATCH) * PACKET_SLOT_BYTES + FORWARDER_SCRATCH_BYTES + 64)
+  readonly #arena = new Arena((1 + SOCKET_BATCH) * PACKET_SLOT_BYTES + FORWARDER_SCRATCH_BYTES + 64, true)
   readonly #packetSlot = this.#arena.take(PACKET_SLOT_BYTES)
   readonly #messageSlots = this.#arena.take(SOCKET_BATCH * PACKET_SLOT_BYTES)
   readonly #incoming = new IncomingBatch({
@@ -133,6 +133,7 @@ export class Lane implements ForwarderOutlet {
     this.#forwarder.close()
     this.#underlay.closeAll()
     this.#port.close()
+    this.#arena.release()
   }
 
   send(runs: SealedRuns): number {

@@ -131,7 +131,7 @@ export class Inbound {
       if (verdict === VERDICT_DROP) return 'filtered-in'
       if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer, 'in', offset, total, now)
     }
-    if (this.#isExpectedEcho(offset, total))
+    if (this.#expectedEchoes.length > 0 && this.#isExpectedEcho(offset, total))
       return state.up.deliver({ kind: 'echo', peer, packet: memory.slice(offset, offset + total), at: now })
     if (this.#coalescer?.begin(offset, total, peer)) return undefined
     return state.outlet.deliver(offset, total) ? undefined : 'port-failed'
@@ -155,7 +155,6 @@ export class Inbound {
   }
 
   #isExpectedEcho(offset: number, length: number): boolean {
-    if (this.#expectedEchoes.length === 0) return false
     const packet = this.#packet
     if (!packet.read(this.#state.memory, offset, length) || !isEchoReply(packet)) return false
     const data = packet.transportOffset + ECHO_HEADER

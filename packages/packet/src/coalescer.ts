@@ -175,7 +175,9 @@ export class Coalescer {
     const transport = this.#transportOf(offset, total)
     if (transport === 0) return undefined
     const isTcp = this.#protocol(offset) === PROTOCOL_TCP
-    for (const group of this.#groups) {
+    // Counted loops: an iterator would be an object for every packet.
+    for (let i = 0; i < MAX_GROUPS; i++) {
+      const group = this.#groups[i] as Group
       if (group.count === 0 || group.owner !== owner || group.transport !== transport || group.isTcp !== isTcp) continue
       if (this.#isSameFlow(group, offset)) return group
     }
@@ -257,11 +259,12 @@ export class Coalescer {
 
   /** A free group; the oldest is delivered where there is none. */
   #take(): Group {
-    for (const group of this.#groups)
-      if (group.count === 0) {
-        this.#open += 1
-        return group
-      }
+    for (let i = 0; i < MAX_GROUPS; i++) {
+      const group = this.#groups[i] as Group
+      if (group.count > 0) continue
+      this.#open += 1
+      return group
+    }
     const group = this.#groups[this.#oldest] as Group
     this.#oldest = (this.#oldest + 1) % MAX_GROUPS
     this.#emit(group)
