@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { LabProcess } from './lab-process.ts'
 import type { Machine } from './machine.ts'
+import type { ReadyPeer } from './peers.ts'
 import { until } from './until.ts'
 
 const NAME = 'wg0'
@@ -26,14 +27,18 @@ export class WgInterface {
   /** `addresses` with their prefix lengths; the interface is up and has a private key and a port. */
   static async serve(
     machine: Machine,
-    program: 'weft' | { readonly path: string },
-    options: { readonly addresses: readonly string[]; readonly port: number },
+    program: 'weft' | ReadyPeer,
+    options: {
+      readonly addresses: readonly string[]
+      readonly port: number
+      readonly env?: Readonly<Record<string, string>>
+    },
   ): Promise<WgInterface> {
-    const log = { LOG_LEVEL: 'verbose' }
+    const env = { LOG_LEVEL: 'verbose', ...options.env }
     const serving =
       program === 'weft'
-        ? machine.spawnWeftWith(log, 'wg', '--foreground', NAME)
-        : machine.spawnWith(log, program.path, '-f', NAME)
+        ? machine.spawnWeftWith(env, 'wg', '--foreground', NAME)
+        : machine.spawnWith(env, program.path, ...program.flags, NAME)
     await until(`${machine.name} answers`, async () => (await machine.run('wg', 'show', NAME)).code === 0)
     const made = new WgInterface(machine, serving, await newKeys(machine))
     for (const address of options.addresses)
