@@ -183,6 +183,20 @@ labTest(
   { timeout: 180_000 },
 )
 
+labTest('another MTU is followed, up to what IP carries', async (lab) => {
+  const { alice, bob } = await twoEnds(lab)
+  await bob.set('peer', alice.keys.publicKey, 'allowed-ips', '10.0.0.1/32')
+  await alice.set('peer', bob.keys.publicKey, 'allowed-ips', '10.0.0.2/32', 'endpoint', `${bob.machine.v4}:${PORT}`)
+  for (const mtu of [1280, 9000, 65_000]) {
+    for (const { machine } of [alice, bob]) await machine.ok('ip', 'link', 'set', NAME, 'mtu', String(mtu))
+    await until(`packets of ${mtu} bytes pass`, async () => {
+      await alice.machine.run('ip', 'route', 'flush', 'cache')
+      const size = ['-M', 'do', '-s', String(mtu - 28)]
+      return (await alice.machine.run('ping', '-c', '1', '-W', '1', ...size, '10.0.0.2')).code === 0
+    })
+  }
+})
+
 /** Asks for a port that it holds itself. */
 const TAKEN_PORT = `
 const s = require("node:dgram").createSocket("udp4").bind(4444, () => {

@@ -3,7 +3,7 @@ import { assertNever, CoreRunner, type Logger } from '@weft/base'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { DatapathReport } from '@weft/datapath'
 import { LaneDatapath } from '@weft/lane'
-import { systemAlarm, systemClock } from '@weft/linux'
+import { InterfaceMtu, systemAlarm, systemClock } from '@weft/linux'
 import { WgDevice, type WgInput, type WgOutput } from '@weft/wg-config'
 import { READY } from './background.ts'
 import { ConfigSocket, socketPath } from './config-socket.ts'
@@ -46,11 +46,13 @@ class WgProgram {
   readonly #runner: CoreRunner<WgInput, WgOutput>
   readonly #alarm = systemAlarm()
   readonly #heartbeat: NodeJS.Timeout
+  readonly #mtu: InterfaceMtu
   readonly #resolve: () => void
   #socket: ConfigSocket | undefined
   #isEnding = false
 
-  private constructor(datapath: LaneDatapath, logger: Logger) {
+  private constructor(name: string, datapath: LaneDatapath, logger: Logger) {
+    this.#mtu = new InterfaceMtu(name)
     this.#datapath = datapath
     this.#logger = logger
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -63,8 +65,8 @@ class WgProgram {
       alarm: this.#alarm,
       act: (output) => this.#act(output),
     })
-    datapath.beat()
-    this.#heartbeat = setInterval(() => datapath.beat(), HEARTBEAT_EVERY_MS)
+    this.#beat()
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_EVERY_MS)
   }
 
   static async start(options: WgOptions, logger: Logger): Promise<WgProgram> {
@@ -78,7 +80,7 @@ class WgProgram {
         else program.#tell({ kind: 'report', report })
       },
     })
-    program = new WgProgram(datapath, logger)
+    program = new WgProgram(tunFd === undefined ? datapath.portName : name, datapath, logger)
     const started = program
     for (const report of early) started.#tell({ kind: 'report', report })
     try {
@@ -103,9 +105,17 @@ class WgProgram {
     this.#isEnding = true
     this.#logger.info('ending', { reason })
     clearInterval(this.#heartbeat)
+    this.#mtu.close()
     this.#alarm.set(undefined, () => undefined)
     this.#socket?.close()
     void this.#datapath.close().then(this.#resolve)
+  }
+
+  /** In another namespace the MTU stays what it was last. */
+  #beat(): void {
+    this.#datapath.beat()
+    const mtu = this.#mtu.read()
+    if (mtu !== undefined) this.#tell({ kind: 'mtu', mtu })
   }
 
   #tell(input: WgInput): void {
