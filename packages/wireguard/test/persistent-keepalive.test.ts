@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { seconds } from '@weft/base'
+import { randomBytes, seconds } from '@weft/base'
+import { publicKeyFromBytes } from '@weft/keys'
+import type { PeerIndex } from '../src/index.ts'
 import { at, enginePair } from './support/engine-pair.ts'
+import { SeededRandom } from './support/seeded-random.ts'
 import { PEER, type SimulatedNode, simulatedNow } from './support/simulated-node.ts'
 import { TwoNodes } from './support/two-nodes.ts'
 
@@ -75,6 +78,26 @@ test('it ends when it is taken back', () => {
   net.run(1000 * SECOND)
   assert.equal(net.alice.timesOf('send-keepalive').length, before)
   assert.equal(net.alice.engine.nextTimeout(), undefined)
+})
+
+test('10,000 peers cost a wake only what is due, and the next deadline nothing', () => {
+  const { alice } = enginePair()
+  const random = new SeededRandom(10)
+  const peerAt = (i: number): PeerIndex => (100 + i) as PeerIndex
+  for (let i = 0; i < 10_000; i++) {
+    const publicKey = publicKeyFromBytes('node', randomBytes(random, 32))
+    alice.tell({ kind: 'add-peer', peer: peerAt(i), publicKey, persistentKeepalive: seconds(1000 + i) }, at(0))
+  }
+  const kept = (ms: number) => alice.wake(at(ms)).filter(({ kind }) => kind === 'send-keepalive').length
+  assert.equal(kept(0), 10_000)
+  for (let i = 0; i < 200; i++) {
+    assert.equal(alice.engine.nextTimeout(), at((1000 + i) * SECOND).instant)
+    assert.equal(kept((1000 + i) * SECOND), 1)
+  }
+  const begun = performance.now()
+  // Looking at 10,000 each time would be 2,000,000,000 steps.
+  for (let i = 0; i < 200_000; i++) alice.engine.nextTimeout()
+  assert.ok(performance.now() - begun < 2_000)
 })
 
 test('an interval below nothing, or above 65,535 s, is our own fault', () => {
