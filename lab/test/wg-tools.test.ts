@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Lab, labTest, type Machine, until, WgInterface } from '../src/index.ts'
+import { program } from './programs/index.ts'
 
 const LAUNCHER = join(import.meta.dirname, '../../weft')
 const PORT = 51820
@@ -195,6 +196,22 @@ labTest('another MTU is followed, up to what IP carries', async (lab) => {
       return (await alice.machine.run('ping', '-c', '1', '-W', '1', ...size, '10.0.0.2')).code === 0
     })
   }
+})
+
+labTest('a TUN that another program made is served by its descriptor, also in the background', async (lab) => {
+  lab.switch('lan', { v4: '192.0.2.0/24', v6: '2001:db8:1::/64' })
+  const alice = lab.machine('alice')
+  const bob = await WgInterface.serve(lab.machine('bob'), 'weft', { addresses: ['10.0.0.2/24'], port: PORT })
+  await alice.ok(...program('tun-for-wg', NAME, LAUNCHER, 'wg', NAME))
+  await alice.ok('sh', '-c', 'ip address add 10.0.0.1/24 dev wg0 && ip link set wg0 up && wg genkey >/run/key')
+  await alice.ok('wg', 'set', NAME, 'private-key', '/run/key')
+  const own = (await alice.ok('wg', 'show', NAME, 'public-key')).trim()
+  await bob.set('peer', own, 'allowed-ips', '10.0.0.1/32')
+  const peer = ['peer', bob.keys.publicKey, 'endpoint', `${bob.machine.v4}:${PORT}`, 'allowed-ips', '10.0.0.0/24']
+  await alice.ok('wg', 'set', NAME, ...peer)
+  await until('alice reaches bob', async () => (await alice.run('ping', '-c', '1', '-W', '1', '10.0.0.2')).code === 0)
+  await signal(alice, 'SIGTERM')
+  await nothingLeft(alice)
 })
 
 /** Asks for a port that it holds itself. */

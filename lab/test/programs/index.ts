@@ -7,6 +7,7 @@ export function program(
     | 'tcp-junk'
     | 'tcp-sink'
     | 'tcp-source'
+    | 'tun-for-wg'
     | 'udp-meddler'
     | 'udp-send'
     | 'udp-sink'
