@@ -11,7 +11,7 @@ const F_SETFL = 4
 const O_NONBLOCK = 0o4000
 
 /** The most parts that one packet is gathered from. */
-export const MAX_PARTS = 128
+const MAX_PARTS = 128
 
 /** What a packet port does beyond taking one packet a write and giving one a read. */
 export interface PortOffloads {
