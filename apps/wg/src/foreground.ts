@@ -95,6 +95,8 @@ class WgProgram {
       await started.ended
       throw error
     }
+    // The interface may have been deleted meanwhile.
+    if (started.#isEnding) started.#socket.close()
     logger.info('serving')
     return started
   }
