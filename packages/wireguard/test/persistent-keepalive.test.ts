@@ -49,6 +49,22 @@ test('packets in either direction put it off', () => {
   }
 })
 
+test('packets in one direction alone put it off too', () => {
+  const sending = kept(8)
+  sending.run(SECOND)
+  const before = sending.alice.timesOf('send-keepalive').length
+  for (let at = 0; at < 100; at += 5) sending.send(sending.alice, 'a', at * SECOND)
+  sending.run(100 * SECOND)
+  assert.equal(sending.alice.timesOf('send-keepalive').length, before)
+
+  const receiving = kept(8)
+  receiving.run(SECOND)
+  for (let at = 0; at < 100; at += 5) receiving.send(receiving.bob, 'b', at * SECOND)
+  receiving.run(100 * SECOND)
+  const times = receiving.alice.timesOf('send-keepalive').slice(2)
+  for (const [i, time] of times.slice(1).entries()) assert.ok(time - (times[i] ?? 0) >= 10 * SECOND, 'owed ones only')
+})
+
 test('it keeps a session for 24 hours, renewed in time', () => {
   const net = kept(25)
   net.run(24 * HOUR)
