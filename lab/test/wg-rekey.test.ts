@@ -11,7 +11,7 @@ const PORT = 51820
 /** 250 s: past 2 × 120 s. */
 const ECHOES = ['-n', '-i', '0.05', '-c', '5000', '-W', '3'] as const
 
-describe('sessions with wireguard-go', { skip, timeout: 330_000 }, () => {
+describe('sessions with wireguard-go', { skip, timeout: 900_000 }, () => {
   for (const initiator of ['weft', 'wireguard-go'] as const) {
     it(`are renewed under traffic without a packet lost when ${initiator} began`, async () => {
       using lab = await Lab.create()
