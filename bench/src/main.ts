@@ -5,7 +5,7 @@ import { type Bench, type BenchOptions, plain } from './bench.ts'
 import { benchEngines } from './engines/bench-engines.ts'
 import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
-import { describeMachine } from './machine-description.ts'
+import { describeLoad, describeMachine } from './machine-description.ts'
 import { benchThroughput } from './throughput.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -42,9 +42,10 @@ const options: BenchOptions = {
   profile: values.profile,
 }
 const machine = describeMachine()
+const load = describeLoad()
 const command = `npm run bench ${name} -- ${process.argv.slice(3).join(' ')}`
-console.log(`${machine}, ${rounds} rounds`)
+console.log(`${machine}, ${rounds} rounds, ${load}`)
 const report = await bench(options)
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ bench: name, command, machine, rounds, ...report }, null, 2)}\n`)
+  writeFileSync(values.json, `${JSON.stringify({ bench: name, command, machine, load, rounds, ...report }, null, 2)}\n`)
 }
