@@ -1,18 +1,28 @@
 /** `npm run bench NAME [-- --rounds N] [--json FILE]`: see README.md beside this folder. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { type Bench, type BenchOptions, plain } from './bench.ts'
+import { benchEngines } from './engines/bench-engines.ts'
+import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
-import { describeMachine } from './machine-description.ts'
-import { type Measurement, printTable } from './measurement.ts'
+import { describeLoad, describeMachine } from './machine-description.ts'
 import { benchThroughput } from './throughput.ts'
 
-const benches: Readonly<Record<string, (rounds: number) => Promise<readonly Measurement[]>>> = {
-  join: benchJoin,
-  throughput: benchThroughput,
+const benches: Readonly<Record<string, Bench>> = {
+  engines: benchEngines,
+  handshakes: plain(benchHandshakes),
+  join: plain(benchJoin),
+  throughput: plain(benchThroughput),
 }
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, json: { type: 'string' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    json: { type: 'string' },
+    only: { type: 'string' },
+    wire: { type: 'string' },
+    profile: { type: 'string' },
+  },
   allowPositionals: true,
 })
 const [name = ''] = positionals
@@ -20,15 +30,22 @@ const bench = benches[name]
 const rounds = Number(values.rounds)
 if (bench === undefined || !Number.isInteger(rounds) || rounds < 1) {
   console.error(
-    `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}`,
+    `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}; engines also takes --only, --wire and --profile DIRECTORY`,
   )
   process.exit(2)
 }
 
+const options: BenchOptions = {
+  rounds,
+  only: values.only?.split(','),
+  wire: values.wire,
+  profile: values.profile,
+}
 const machine = describeMachine()
-console.log(`${machine}, ${rounds} rounds`)
-const measurements = await bench(rounds)
-printTable(measurements)
+const load = describeLoad()
+const command = `npm run bench ${name} -- ${process.argv.slice(3).join(' ')}`
+console.log(`${machine}, ${rounds} rounds, ${load}`)
+const report = await bench(options)
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ bench: name, machine, rounds, measurements }, null, 2)}\n`)
+  writeFileSync(values.json, `${JSON.stringify({ bench: name, command, machine, load, rounds, ...report }, null, 2)}\n`)
 }

@@ -5,7 +5,7 @@ export interface Measurement {
   readonly values: readonly number[]
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length / 2
   return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle) - 1] ?? 0)) / 2
@@ -27,4 +27,4 @@ export function printTable(measurements: readonly Measurement[]): void {
   )
 }
 
-const rounded = (value: number): number => Number(value.toPrecision(3))
+export const rounded = (value: number): number => Number(value.toPrecision(3))

@@ -4,7 +4,17 @@ export { Lab } from './lab.ts'
 export { type Exit, LabProcess, type Outcome } from './lab-process.ts'
 export { Machine, type RunOptions } from './machine.ts'
 export { type CreatedLink, LabMesh, MeshNode, type NodeStatus, type PeerStatus, packetLoss } from './mesh.ts'
+export {
+  PEERS,
+  type PeerName,
+  type PeerProgram,
+  peerProgram,
+  peerVersion,
+  type ReadyPeer,
+  wireguardGo,
+} from './peers.ts'
 export { labTest, reporting, skipReason } from './requirements.ts'
 export { Switch, type SwitchNetwork } from './switch.ts'
 export { LabError } from './system-command.ts'
 export { until } from './until.ts'
+export { WgInterface } from './wg-interface.ts'

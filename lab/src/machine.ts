@@ -136,6 +136,18 @@ export class Machine {
     return this.spawn(LAUNCHER, ...args)
   }
 
+  spawnWeftWith(env: Readonly<Record<string, string>>, ...args: readonly string[]): LabProcess {
+    return this.spawnWith(env, LAUNCHER, ...args)
+  }
+
+  /** A cable of its own to another machine: `port` here, `otherPort` there. */
+  connectTo(other: Machine, port: string, otherPort: string): void {
+    system(
+      ...(['ip', 'link', 'add', port, 'netns', this.namespace] as const),
+      ...(['type', 'veth', 'peer', 'name', otherPort, 'netns', other.namespace] as const),
+    )
+  }
+
   /** Writes a script that shows the greeting and opens a shell on the machine, with `weft` in its PATH; its path. */
   writeShellScript(greeting: string): string {
     const path = join(this.directory, 'shell')

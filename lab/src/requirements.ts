@@ -12,7 +12,7 @@ export function skipReason(): string | false {
     'root',
     '/dev/net/tun',
     'network namespaces',
-    ...(['ip', 'nft', 'ping', 'curl', 'tcpdump', 'iperf3', 'unshare', 'setpriv', 'hostname', 'mount'] as const),
+    ...(['ip', 'nft', 'ping', 'curl', 'tcpdump', 'iperf3', 'unshare', 'setpriv', 'hostname', 'mount', 'wg'] as const),
   )
   return known
 }

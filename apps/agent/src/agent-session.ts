@@ -1,4 +1,4 @@
-import type { Clock, Duration, Endpoint, IpAddress, Logger } from '@weft/base'
+import type { Clock, Duration, Endpoint, IpAddress, Logger, WallTime } from '@weft/base'
 import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-protocol'
 import type { DatapathReport } from '@weft/datapath'
 import type { MeshId } from '@weft/keys'
@@ -27,6 +27,7 @@ export interface SessionOptions {
   /** The node cannot go on. */
   readonly onFailed: (error: AgentError) => void
   readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
+  readonly onTimestamp: (mesh: MeshId, bound: WallTime) => void
 }
 
 /** All that is open while weft is up: the interface with the node behind it, and a connection to each coordinator. */
@@ -101,6 +102,16 @@ export class AgentSession implements NodeOwner {
   saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void {
     this.#options.onNetmap(mesh, netmap, known)
     this.#options.state.saveNetmap(mesh, netmap, known)
+  }
+
+  /** Without it the node goes on: it matters only where the clock is set back before the next start. */
+  saveTimestamp(mesh: MeshId, bound: WallTime): void {
+    this.#options.onTimestamp(mesh, bound)
+    try {
+      this.#options.state.saveTimestamp(mesh, bound)
+    } catch (error) {
+      this.#options.logger.warn('timestamp not saved', { reason: messageOf(error) })
+    }
   }
 
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void {

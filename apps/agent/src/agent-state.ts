@@ -1,13 +1,20 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Logger, toBase64 } from '@weft/base'
+import { type Logger, toBase64, type WallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import type { LinkEndpoint, NodeKeys } from '@weft/identity'
 import type { MeshId, NodeId, PublicKey } from '@weft/keys'
 import type { KnownPeer, StoredMembership } from '@weft/node'
 import { ensureDirectory, type FileLock, lockFile, readStateFile, StateError, writeFileAtomic } from '@weft/state'
 import { AgentError } from './agent-error.ts'
-import { agentSchema, keysSchema, membershipSchema, netmapFileSchema, textOfEndpoint } from './membership-schemas.ts'
+import {
+  agentSchema,
+  keysSchema,
+  membershipSchema,
+  netmapFileSchema,
+  textOfEndpoint,
+  timestampFileSchema,
+} from './membership-schemas.ts'
 
 /** How the coordinator of a mesh is reached, and known. */
 export interface CoordinatorContact {
@@ -26,6 +33,8 @@ export interface JoinKeys {
   readonly link: PublicKey<'link'>
   readonly keys: NodeKeys
 }
+
+type MembershipFile = 'keys' | 'membership' | 'netmap' | 'timestamp'
 
 interface AgentSettings {
   readonly port?: number | undefined
@@ -123,6 +132,10 @@ export class AgentState implements Disposable {
     this.#write(mesh, 'netmap', { version: 1, netmap, known })
   }
 
+  saveTimestamp(mesh: MeshId, bound: WallTime): void {
+    this.#write(mesh, 'timestamp', { version: 1, latest: bound })
+  }
+
   /** For a join that came to nothing. What else lies in the mesh's folder stays there. */
   removeJoinKeys(mesh: MeshId): void {
     rmSync(this.#file(mesh, 'keys'), { force: true })
@@ -143,18 +156,29 @@ export class AgentState implements Disposable {
         `${this.#file(mesh, 'keys')} is missing; restore it from a backup, or remove ${this.#folder(mesh)} and join again with a new link`,
       )
     const { version: _version, ...rest } = membership
-    return { ...rest, keys: joined.keys, ...this.#readNetmap(mesh) }
+    return { ...rest, keys: joined.keys, ...this.#readNetmap(mesh), ...this.#readTimestamp(mesh) }
   }
 
   /** The coordinator tells the netmap again, so the node does without one that is damaged. */
   #readNetmap(mesh: MeshId): Pick<StoredMembership, 'netmap' | 'known'> {
+    const file = this.#readOrWarn(mesh, 'netmap', netmapFileSchema)
+    return file === undefined ? { known: [] } : { netmap: file.netmap, known: file.known }
+  }
+
+  /** Without it the clock's time will do, unless it was set back. */
+  #readTimestamp(mesh: MeshId): Pick<StoredMembership, 'latestTimestamp'> {
+    const file = this.#readOrWarn(mesh, 'timestamp', timestampFileSchema)
+    return file === undefined ? {} : { latestTimestamp: file.latest }
+  }
+
+  /** A damaged file is moved aside and done without. */
+  #readOrWarn<T>(mesh: MeshId, name: 'netmap' | 'timestamp', schema: { parse(value: unknown): T }): T | undefined {
     try {
-      const file = readStateFile(this.#file(mesh, 'netmap'), netmapFileSchema)
-      return file === undefined ? { known: [] } : { netmap: file.netmap, known: file.known }
+      return readStateFile(this.#file(mesh, name), schema)
     } catch (error) {
       if (!(error instanceof StateError) || error.code !== 'state-corrupt') throw error
-      this.#logger.warn('netmap corrupt', { reason: error.message })
-      return { known: [] }
+      this.#logger.warn(`${name} corrupt`, { reason: error.message })
+      return undefined
     }
   }
 
@@ -172,11 +196,11 @@ export class AgentState implements Disposable {
     this.#settings = settings
   }
 
-  #write(mesh: MeshId, name: 'keys' | 'membership' | 'netmap', value: unknown): void {
+  #write(mesh: MeshId, name: MembershipFile, value: unknown): void {
     writeFileAtomic(this.#file(mesh, name), `${JSON.stringify(value)}\n`, 0o600)
   }
 
-  #file(mesh: MeshId, name: 'keys' | 'membership' | 'netmap'): string {
+  #file(mesh: MeshId, name: MembershipFile): string {
     return join(this.#folder(mesh), `${name}.json`)
   }
 

@@ -165,6 +165,7 @@ export class Agent {
         localAddresses: () => drivers.localAddresses(device.name),
         onFailed: (error) => this.#onFailed(error),
         onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),
+        onTimestamp: (mesh, latestTimestamp) => this.#keep(mesh, { latestTimestamp }),
       })
       session.start()
       return session
@@ -197,7 +198,7 @@ export class Agent {
     this.#settle.reject(error)
   }
 
-  #keep(mesh: MeshId, latest: Pick<MembershipOnDisk, 'netmap' | 'known'>): void {
+  #keep(mesh: MeshId, latest: Partial<Pick<MembershipOnDisk, 'netmap' | 'known' | 'latestTimestamp'>>): void {
     this.#memberships = this.#memberships.map((each) => (each.mesh === mesh ? { ...each, ...latest } : each))
   }
 

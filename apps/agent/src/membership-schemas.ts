@@ -1,4 +1,4 @@
-import { fromBase64, parseEndpoint } from '@weft/base'
+import { fromBase64, parseEndpoint, wallTime } from '@weft/base'
 import { netmapSchema } from '@weft/coordinator-protocol'
 import { isLinkUrl, type LinkEndpoint, MAX_CHAIN_LENGTH, RECORD_LENGTH } from '@weft/identity'
 import {
@@ -88,6 +88,16 @@ export const netmapFileSchema = z.strictObject({
       }),
     )
     .max(MAX_KNOWN_PEERS),
+})
+
+/** How far the timestamps of handshakes may have gone, in milliseconds since 1970. */
+export const timestampFileSchema = z.strictObject({
+  version: z.literal(1),
+  latest: z
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .transform((latest) => wallTime(latest)),
 })
 
 export const agentSchema = z.strictObject({

@@ -6,6 +6,7 @@ import {
   type Endpoint,
   type IpAddress,
   type Logger,
+  type WallTime,
 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
@@ -32,6 +33,8 @@ const ADDRESSES_EVERY_MS = 3_000
 export interface NodeOwner {
   savePort(port: number): void
   saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void
+  /** On disk when it returns. */
+  saveTimestamp(mesh: MeshId, bound: WallTime): void
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
   /** The machine's addresses are others than before. */
   onAddressesChanged(): void
@@ -159,6 +162,9 @@ export class RunningNode {
         return
       case 'save-netmap':
         this.#owner.saveNetmap(output.mesh, output.netmap, output.known)
+        return
+      case 'save-timestamp':
+        this.#owner.saveTimestamp(output.mesh, output.bound)
         return
       case 'save-port':
         this.#owner.savePort(output.port)

@@ -4,11 +4,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { wallTime } from '@weft/base'
 import { callControl } from '@weft/control-socket'
 import { nativeCrypto } from '@weft/crypto'
 import { encodeLink, readLink } from '@weft/identity'
+import { systemClock } from '@weft/linux'
 import { AgentError } from '../src/index.ts'
-import { TestMesh } from './test-mesh.ts'
+import { type TestAgent, TestMesh } from './test-mesh.ts'
 
 test('two agents join by links and reach each other', async () => {
   await using mesh = await TestMesh.start()
@@ -283,6 +285,37 @@ test('a corrupt netmap is kept aside, and the node starts without it', async () 
   assert.ok(alice.log.lines.some((line) => line.includes('netmap.json.corrupt-1')))
 })
 
+test('the last timestamp is kept over restarts, so that a clock that was set back locks nobody out', async () => {
+  await using mesh = await TestMesh.start()
+  const alice = await mesh.agent('alice').start()
+  const bob = await mesh.agent('bob').start()
+  await alice.up(await mesh.link())
+  const self = await bob.up(await mesh.link())
+  const address = self?.addresses[0] ?? ''
+  await alice.until(({ peers }) => hasEndpoint(peers) && peers.length === 1)
+  assert.ok(await reachesSoon(alice, address))
+  const [id = ''] = readdirSync(join(alice.state, 'meshes'))
+  const path = join(alice.state, 'meshes', id, 'timestamp.json')
+  const { latest } = JSON.parse(readFileSync(path, 'utf8')) as { readonly latest: number }
+  const lead = latest - Date.now()
+  assert.ok(lead > 0 && lead <= 61_000, `${lead} ms ahead`)
+
+  // Certificates hold for a clock that is 10 minutes behind.
+  const clock = () => ({ ...systemClock(), wall: wallTime(Date.now() - 8 * 60_000) })
+  await alice.stop()
+  await alice.start({ drivers: { ...alice.drivers, clock } })
+  assert.ok(await reachesSoon(alice, address))
+  await alice.down()
+  await alice.up()
+  assert.ok(await reachesSoon(alice, address))
+
+  await alice.stop()
+  writeFileSync(path, '{}')
+  await alice.start()
+  assert.ok(existsSync(`${path}.corrupt-1`))
+  assert.ok(alice.log.lines.some((line) => line.includes('timestamp corrupt')))
+})
+
 test('state of a newer weft is left as it is', async () => {
   await using mesh = await TestMesh.start()
   const alice = await mesh.agent('alice').start()
@@ -302,6 +335,12 @@ test('closing twice is one clean-up', async () => {
   assert.equal(alice.drivers.opened[0]?.isClosed, true)
   await alice.running?.done
 })
+
+/** The peer may make a session at the same moment, and then one of the two waits a second. */
+async function reachesSoon(agent: TestAgent, peer: string): Promise<boolean> {
+  for (let tries = 0; tries < 5; tries++) if (await agent.reaches(peer)) return true
+  return false
+}
 
 function hasEndpoint(peers: readonly { readonly path: { readonly kind: string } }[]): boolean {
   return peers.every(({ path }) => path.kind !== 'none')

@@ -139,6 +139,8 @@ export class MemoryTunnel implements TunnelDevice, Datapath {
       case 'close-socket':
         this.#sockets.delete(output.socket)
         return
+      case 'set-mark':
+        return
     }
   }
 

@@ -12,5 +12,6 @@ try {
   // Without a cache it starts a little later.
 }
 
-const { runCli } = await import('./cli.ts')
-await runCli(process.argv.slice(2))
+const [verb, ...args] = process.argv.slice(2)
+if (verb === 'wg') await (await import('@weft/wg')).runWg(args)
+else await (await import('./cli.ts')).runCli(process.argv.slice(2))

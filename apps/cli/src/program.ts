@@ -40,6 +40,7 @@ export function createProgram(): Command {
   addStatus(program)
   addPing(program)
   addLink(program)
+  addWg(program)
   return program
 }
 
@@ -165,6 +166,14 @@ function addLink(program: Command): void {
     .addOption(json('one line: id'))
     .addHelpText('after', examples('sudo weft link revoke 3f2a9c1b'))
     .action(async (id, options) => (await import('./verbs/link-revoke.ts')).linkRevoke(id, options))
+}
+
+/** For the list of verbs; the program itself runs before any of this is loaded. */
+function addWg(program: Command): void {
+  verb(program, 'wg', 'Serve one WireGuard interface for wg and wg-quick, without a mesh')
+    .argument('<name>', 'of the interface')
+    .option('-f, --foreground', 'stay in the foreground')
+    .addHelpText('after', examples('weft wg wg0 && wg setconf wg0 /etc/wireguard/wg0.conf'))
 }
 
 /** Other settings, like `exitOverride`, are the parent's. */

@@ -8,15 +8,16 @@ import {
   sign,
   verify,
 } from 'node:crypto'
-import { invariant, isZero } from '@weft/base'
+import { equalBytes, invariant, isZero, utf8 } from '@weft/base'
 import type { CryptoProvider } from '@weft/keys'
+import { xopen, xseal } from '@weft/keys/portable-ciphers'
 import { isAcceptableEd25519Key } from './ed25519-key.ts'
 import { keyedBlake2s } from './keyed-blake2s.ts'
 import { openOnce, sealOnce } from './one-shot-cipher.ts'
 
 /** The provider on the OpenSSL inside Node.js: its own interface where there is one, FFI for keyed BLAKE2s and the AEAD. */
 export const nativeCrypto: CryptoProvider = {
-  x25519PublicKey: (privateKey) => rawPublicKey(importPrivate('x25519', 'raw-private', privateKey)),
+  x25519PublicKey: (privateKey) => rawPublicKey(agreementKey(privateKey)),
   x25519: agree,
 
   ed25519PublicKey: (seed) => rawPublicKey(importPrivate('ed25519', 'raw-private', seed)),
@@ -35,10 +36,16 @@ export const nativeCrypto: CryptoProvider = {
 
   seal: sealOnce,
   open: openOnce,
+  // OpenSSL has no XChaCha20; it seals cookies only, which are few.
+  xseal,
+  xopen,
 }
 
+const agreementKeys = new WeakMap<Uint8Array, { readonly mark: Uint8Array; readonly key: KeyObject }>()
+const MARK_KEY = utf8('which key is it')
+
 function agree(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined {
-  const ours = importPrivate('x25519', 'raw-private', privateKey)
+  const ours = agreementKey(privateKey)
   invariant(publicKey.length === 32, 'X25519 keys of 32 bytes')
   const theirs = importPublic('x25519', publicKey)
   let secret: Uint8Array
@@ -49,6 +56,20 @@ function agree(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | unde
     throw error
   }
   return isZero(secret) ? undefined : secret
+}
+
+/**
+ * To import a private key OpenSSL computes its public one, which costs as much as an agreement; a handshake uses each of its
+ * keys two or three times. So an imported key is kept for as long as its array is, and looked at whether it is still the same.
+ */
+function agreementKey(privateKey: Uint8Array): KeyObject {
+  invariant(privateKey.length === 32, 'X25519 keys of 32 bytes')
+  const mark = keyedBlake2s(MARK_KEY, privateKey)
+  const known = agreementKeys.get(privateKey)
+  if (known !== undefined && equalBytes(known.mark, mark)) return known.key
+  const key = importPrivate('x25519', 'raw-private', privateKey)
+  agreementKeys.set(privateKey, { mark, key })
+  return key
 }
 
 /** OpenSSL refuses an all-zero result itself, and names it so. */

@@ -43,6 +43,18 @@ test('both providers agree on random keys, secrets and signatures', () => {
   )
 })
 
+test('an X25519 key that was changed in its array is another key', () => {
+  const [key, base] = [new Uint8Array(32).fill(1), new Uint8Array(32)]
+  base[0] = 9
+  for (let value = 1; value < 5; value++) {
+    key.fill(value)
+    for (let i = 0; i < 2; i++) {
+      assert.deepEqual(nativeCrypto.x25519PublicKey(key), portableCrypto.x25519PublicKey(key))
+      assert.deepEqual(nativeCrypto.x25519(key, base), portableCrypto.x25519(key, base))
+    }
+  }
+})
+
 test('both providers make the same ML-KEM key of a random seed', () => {
   fc.assert(
     fc.property(bytes(64), (seed) => {

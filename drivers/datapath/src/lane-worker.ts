@@ -48,7 +48,7 @@ function runLane(lane: Lane, post: (message: LaneMessage) => void): void {
 function openPort(source: PortSource, post: (message: LaneMessage) => void): TunDevice | undefined {
   try {
     return source.kind === 'tun'
-      ? openTun(source.name, source.mtu)
+      ? openTun(source.name, source.mtu, source.plain)
       : { port: new PacketPort(source.fd), name: `fd ${source.fd}` }
   } catch (error) {
     if (error instanceof LaneError) post({ kind: 'refused', code: error.code, message: error.message })

@@ -1,22 +1,25 @@
-import type { Duration, Instant } from '@weft/base'
+import { type Duration, type Instant, invariant } from '@weft/base'
 import {
   type DatapathCommand,
   type DatapathReport,
+  type DirectPath,
   Drops,
+  FORWARDER_SCRATCH_BYTES,
   Forwarder,
   type ForwarderOutlet,
-  PACKET_HEADROOM,
   PACKET_SLOT_BYTES,
-  PACKET_TAILROOM,
   type Path,
+  type SealedRuns,
 } from '@weft/datapath'
 import type { CryptoProvider } from '@weft/keys'
 import { Arena, SystemError, type WakeSignal } from '@weft/native'
+import { type PacketParts, VIRTIO_HEADER } from '@weft/packet'
 import type { PeerIndex } from '@weft/wireguard'
 import { arenaCiphers } from './arena-cipher.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { IncomingBatch } from './incoming-batch.ts'
 import type { LaneCommand, LaneMemory, LaneMessage } from './lane-messages.ts'
-import type { PacketPort } from './packet-port.ts'
+import type { PacketPort, PortOffloads } from './packet-port.ts'
 import { PollSet } from './poll-set.ts'
 import { ReportQueue } from './report-queue.ts'
 import type { UdpSocket } from './udp-socket.ts'
@@ -24,9 +27,14 @@ import { MAX_SOCKETS, Underlay } from './underlay.ts'
 
 /** A lane that waits for longer keeps its process from ending: nothing interrupts a thread within `poll`. */
 const WAIT_STEP = 250
-/** Packets or datagrams of one descriptor before the next one has its turn. */
-const BATCH = 64
-const SLOTS = 4
+/** Packets, and bytes of them, that are read before the sockets have their turn again. */
+const PORT_BATCH = 64
+const PORT_BATCH_BYTES = 256 * 1024
+/** Messages that one call brings from a socket, and how many calls before the port has its turn. */
+const SOCKET_BATCH = 32
+const SOCKET_CALLS = 4
+/** Where the packet in hand begins, behind its virtio header if there is one: where it is summed fast. */
+const IN_HAND = 16
 
 const WAKE = 0
 const PORT = 1
@@ -48,23 +56,30 @@ export interface LaneOptions {
  * One thread's share of the fast path: a loop over `poll` that never returns to the thread's event loop. It brings packets
  * and datagrams to the forwarder and moves what that decides; commands come when the wake signal rings.
  *
- * The arena has four slots: the packet or datagram in hand, and two of the forwarder's own. A slot's content lasts until the next read.
+ * The arena has a slot for the packet in hand, slots for the messages of one call, and what is the forwarder's own. A slot's
+ * content lasts until the next read.
  */
 export class Lane implements ForwarderOutlet {
   readonly #port: PacketPort
   readonly #wake: WakeSignal
   readonly #clock: () => Instant
   readonly #receive: () => LaneCommand | undefined
-  readonly #arena = new Arena(SLOTS * PACKET_SLOT_BYTES + 64)
+  readonly #arena = new Arena((1 + SOCKET_BATCH) * PACKET_SLOT_BYTES + FORWARDER_SCRATCH_BYTES + 64, true)
   readonly #packetSlot = this.#arena.take(PACKET_SLOT_BYTES)
-  readonly #datagramSlot = this.#arena.take(PACKET_SLOT_BYTES)
+  readonly #messageSlots = this.#arena.take(SOCKET_BATCH * PACKET_SLOT_BYTES)
+  readonly #incoming = new IncomingBatch({
+    address: this.#arena.base + this.#messageSlots,
+    bytes: PACKET_SLOT_BYTES,
+    count: SOCKET_BATCH,
+  })
   readonly #poll = new PollSet(FIRST_SOCKET + MAX_SOCKETS)
-  readonly #underlay = new Underlay()
+  readonly #underlay = new Underlay((peer, bytes) => this.#forwarder.narrow(peer, bytes))
   readonly #reports: ReportQueue
   readonly #heartbeat: Heartbeat
   readonly #drops: Drops
   readonly #forwarder: Forwarder
-  #source: UdpSocket | undefined
+  /** The message in hand; -1: none. */
+  #message = -1
   #isStopped = false
 
   constructor(options: LaneOptions) {
@@ -78,11 +93,12 @@ export class Lane implements ForwarderOutlet {
     this.#drops = new Drops(options.memory.drops)
     this.#forwarder = new Forwarder({
       memory: this.#arena.bytes,
-      scratch: this.#arena.take(2 * PACKET_SLOT_BYTES),
+      scratch: this.#arena.take(FORWARDER_SCRATCH_BYTES),
       crypto: options.crypto,
       cipher: arenaCiphers(this.#arena),
       meters: options.memory.meters,
       drops: options.memory.drops,
+      joins: joinsOf(options.port.offloads),
       outlet: this,
     })
     this.#watchDescriptors()
@@ -99,7 +115,12 @@ export class Lane implements ForwarderOutlet {
     const now = this.#clock()
     this.#forwarder.setSilent(this.#heartbeat.isSilent(now))
     // Commands first: what the node tells before a packet comes holds for it.
-    if (this.#poll.isReadable(WAKE) && this.#takeCommands(now)) return
+    const haveSocketsChanged = this.#poll.isReadable(WAKE) && this.#takeCommands(now)
+    if (!haveSocketsChanged) this.#read(now)
+    this.#forwarder.flush()
+  }
+
+  #read(now: Instant): void {
     this.#underlay.sockets.forEach((socket, i) => {
       if (this.#poll.isReadable(FIRST_SOCKET + i)) this.#readSocket(socket, now)
     })
@@ -112,14 +133,24 @@ export class Lane implements ForwarderOutlet {
     this.#forwarder.close()
     this.#underlay.closeAll()
     this.#port.close()
+    this.#arena.release()
   }
 
-  send(peer: PeerIndex, offset: number, length: number): boolean {
-    return this.#underlay.sendToPeer(peer, this.#arena.base + offset, length)
+  send(runs: SealedRuns): number {
+    return this.#underlay.sendRuns(runs, this.#arena.base)
   }
 
   deliver(offset: number, length: number): boolean {
-    return this.#port.write(this.#arena.base + offset, length)
+    if (!this.#port.offloads.virtioHeader) return this.#port.write(this.#arena.base + offset, length)
+    const start = offset - VIRTIO_HEADER
+    this.#arena.bytes.fill(0, start, offset)
+    return this.#port.write(this.#arena.base + start, VIRTIO_HEADER + length)
+  }
+
+  deliverParts(parts: PacketParts): boolean {
+    const { base } = this.#arena
+    for (let part = 0; part < parts.count; part++) this.#port.addPart(base + parts.offset(part), parts.length(part))
+    return this.#port.writeParts()
   }
 
   report(report: DatapathReport): void {
@@ -131,30 +162,54 @@ export class Lane implements ForwarderOutlet {
   }
 
   origin(): Path {
-    if (this.#source === undefined) throw new Error('no datagram in hand')
-    return this.#source.origin()
+    invariant(this.#message >= 0, 'a datagram is in hand')
+    return this.#incoming.origin(this.#message)
+  }
+
+  follow(peer: PeerIndex): DirectPath | undefined {
+    return this.#message < 0 ? undefined : this.#underlay.follow(peer, this.#incoming, this.#message)
   }
 
   /** How many packets there were. */
   #readPort(now: Instant): number {
-    const at = this.#packetSlot + PACKET_HEADROOM
-    const room = PACKET_SLOT_BYTES - PACKET_HEADROOM - PACKET_TAILROOM
-    for (let i = 0; i < BATCH; i++) {
-      const length = this.#port.read(this.#arena.base + at, room)
+    const hasHeader = this.#port.offloads.virtioHeader
+    const at = this.#packetSlot + IN_HAND - (hasHeader ? VIRTIO_HEADER : 0)
+    for (let i = 0, bytes = 0; i < PORT_BATCH; i++) {
+      const length = this.#port.read(this.#arena.base + at, PACKET_SLOT_BYTES - IN_HAND)
       if (length === 0) return i
-      this.#forwarder.fromPort(at, length, now)
+      if (hasHeader) this.#forwarder.fromVirtioPort(at, length, now)
+      else this.#forwarder.fromPort(at, length, now)
+      bytes += length
+      if (bytes >= PORT_BATCH_BYTES) return i + 1
     }
-    return BATCH
+    return PORT_BATCH
   }
 
   #readSocket(socket: UdpSocket, now: Instant): void {
-    this.#source = socket
-    for (let i = 0; i < BATCH; i++) {
-      const length = socket.receive(this.#arena.base + this.#datagramSlot, PACKET_SLOT_BYTES)
-      if (length < 0) return
-      if (socket.hasOrigin) this.#forwarder.fromSocket(this.#datagramSlot, length, now)
-      else this.#drops.count('malformed-datagram')
+    for (let call = 0; call < SOCKET_CALLS; call++) {
+      const count = this.#incoming.receive(socket.fd, socket.family, socket.id)
+      for (let message = 0; message < count; message++) this.#readMessage(message, now)
+      this.#forwarder.flush()
+      if (count < SOCKET_BATCH) return
     }
+  }
+
+  #readMessage(message: number, now: Instant): void {
+    if (!this.#incoming.hasOrigin(message)) {
+      this.#drops.count('malformed-datagram')
+      return
+    }
+    this.#message = message
+    const start = this.#messageSlots + message * PACKET_SLOT_BYTES
+    const length = this.#incoming.length(message)
+    const stride = this.#incoming.stride(message)
+    // An empty datagram is one, too.
+    let at = 0
+    do {
+      this.#forwarder.fromSocket(start + at, Math.min(stride, length - at), now)
+      at += stride
+    } while (at < length)
+    this.#message = -1
   }
 
   /** True where they changed what is waited for: what `poll` has seen then no longer holds. */
@@ -176,6 +231,9 @@ export class Lane implements ForwarderOutlet {
       case 'close-socket':
         this.#underlay.close(command.socket)
         this.#watchDescriptors()
+        break
+      case 'set-mark':
+        this.#underlay.setMark(command.mark, (socket, code) => this.report({ kind: 'socket-failed', socket, code }))
         break
       case 'send-datagram':
         if (!this.#underlay.send(command.path, command.datagram)) this.#drops.count('send-failed')
@@ -213,4 +271,9 @@ export class Lane implements ForwarderOutlet {
   #watchDescriptors(): void {
     this.#poll.set([this.#wake.fd, this.#port.fd, ...this.#underlay.sockets.map((socket) => socket.fd)])
   }
+}
+
+function joinsOf(offloads: PortOffloads): 'none' | 'tcp' | 'tcp-udp' {
+  if (!offloads.virtioHeader) return 'none'
+  return offloads.udpSegments ? 'tcp-udp' : 'tcp'
 }

@@ -8,6 +8,7 @@ import {
   ipBytes,
   ipFromBytes,
 } from '@weft/base'
+import { CMSG_HEADER_BYTES } from './message-header.ts'
 
 /**
  * Addresses as the kernel writes them. Ports are big-endian, everything else is the machine's (little-endian).
@@ -26,8 +27,7 @@ export const IPPROTO_IPV6 = 41
 export const IP_PKTINFO = 8
 const IPV6_PKTINFO = 50
 
-const SOCKADDR_IN_BYTES = 16
-const CMSG_HEADER_BYTES = 16
+export const SOCKADDR_IN_BYTES = 16
 const IN_PKTINFO_BYTES = 12
 const IN6_PKTINFO_BYTES = 20
 
@@ -73,7 +73,7 @@ export function writePacketInfo(memory: Uint8Array, offset: number, local: IpAdd
   return isV4 ? CMSG_HEADER_BYTES + 16 : CMSG_HEADER_BYTES + 24
 }
 
-/** The address that the datagram was sent to, from the first control message of `length` bytes in all. */
+/** The address that the datagram was sent to, from the control message at `offset`, of which `length` bytes are there. */
 export function readPacketInfo(memory: Uint8Array, offset: number, length: number): IpAddress | undefined {
   if (length < CMSG_HEADER_BYTES + IN_PKTINFO_BYTES) return undefined
   const view = new DataView(memory.buffer, memory.byteOffset)

@@ -1,6 +1,6 @@
-import { addressOf, bind, checked, closeDescriptor, SystemError } from '@weft/native'
+import { addressOf, bind, checked, closeDescriptor, errnoCode, SystemError } from '@weft/native'
 import { LaneError } from './lane-error.ts'
-import { PacketPort } from './packet-port.ts'
+import { NO_OFFLOADS, PacketPort, type PortOffloads } from './packet-port.ts'
 
 const open = bind('int open(str path, int flags)')
 const ioctl = bind('int ioctl(int fd, ulong request, uintptr_t argument)')
@@ -11,7 +11,13 @@ const AF_INET = 2
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
 const TUNSETIFF = 0x400454ca
 const SIOCSIFMTU = 0x8922
+const TUNSETOFFLOAD = 0x400454d0
 const IFF_TUN_NO_PI = 0x0001 | 0x1000
+const IFF_VNET_HDR = 0x4000
+/** TUN_F_CSUM, TSO4, TSO6, TSO_ECN. */
+const OFFLOAD_TCP = 0x01 | 0x02 | 0x04 | 0x08
+/** TUN_F_USO4, USO6: Linux 6.2 and up. */
+const OFFLOAD_UDP = 0x20 | 0x40
 /** `struct ifreq`: the name with a zero behind, then what the request is about. */
 const IFREQ_BYTES = 40
 const NAME_BYTES = 16
@@ -22,8 +28,8 @@ export interface TunDevice {
   readonly name: string
 }
 
-/** Makes the interface, down and without addresses; `%d` in the name becomes a free number. Throws a `LaneError`. */
-export function openTun(name: string, mtu: number): TunDevice {
+/** Makes the interface, down and without addresses; `%d` in the name becomes a free number. `isPlain`: one packet a read, without virtio header. Throws a `LaneError`. */
+export function openTun(name: string, mtu: number, isPlain = false): TunDevice {
   if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..')
     throw new LaneError(
       'tun-name-refused',
@@ -32,20 +38,39 @@ export function openTun(name: string, mtu: number): TunDevice {
   let fd = -1
   try {
     fd = checked('open', open('/dev/net/tun', O_RDWR_NONBLOCK_CLOEXEC))
-    const taken = attach(fd, name)
+    const { taken, offloads } = attach(fd, name, isPlain)
     setMtu(taken, mtu)
-    return { port: new PacketPort(fd), name: taken }
+    return { port: new PacketPort(fd, offloads), name: taken }
   } catch (error) {
     if (fd >= 0) closeDescriptor(fd)
     throw error instanceof SystemError ? refused(name, error) : error
   }
 }
 
-function attach(fd: number, name: string): string {
+/** With every offload that the kernel has; without where it has none. */
+function attach(
+  fd: number,
+  name: string,
+  isPlain: boolean,
+): { readonly taken: string; readonly offloads: PortOffloads } {
   const request = interfaceRequest(name)
-  new DataView(request.buffer).setUint16(NAME_BYTES, IFF_TUN_NO_PI, true)
-  checked('TUNSETIFF', ioctl(fd, TUNSETIFF, addressOf(request)))
-  return new TextDecoder().decode(request.subarray(0, request.indexOf(0)))
+  const flags = new DataView(request.buffer)
+  flags.setUint16(NAME_BYTES, IFF_TUN_NO_PI | IFF_VNET_HDR, true)
+  const hasHeader = !isPlain && ioctl(fd, TUNSETIFF, addressOf(request)) >= 0
+  if (!hasHeader) {
+    if (!isPlain && errnoCode() !== 'EINVAL') throw new SystemError('TUNSETIFF', errnoCode())
+    flags.setUint16(NAME_BYTES, IFF_TUN_NO_PI, true)
+    checked('TUNSETIFF', ioctl(fd, TUNSETIFF, addressOf(request)))
+  }
+  const taken = new TextDecoder().decode(request.subarray(0, request.indexOf(0)))
+  return { taken, offloads: hasHeader ? enableOffloads(fd) : NO_OFFLOADS }
+}
+
+function enableOffloads(fd: number): PortOffloads {
+  if (ioctl(fd, TUNSETOFFLOAD, OFFLOAD_TCP | OFFLOAD_UDP) >= 0) return { virtioHeader: true, udpSegments: true }
+  // Where even that is refused the header stays, and every packet comes whole.
+  ioctl(fd, TUNSETOFFLOAD, OFFLOAD_TCP)
+  return { virtioHeader: true, udpSegments: false }
 }
 
 function setMtu(name: string, mtu: number): void {

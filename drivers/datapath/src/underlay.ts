@@ -1,25 +1,27 @@
 import type { Family } from '@weft/base'
-import type { DirectPath, Path, SocketId } from '@weft/datapath'
+import type { DirectPath, Path, SealedRuns, SocketId } from '@weft/datapath'
 import { addressOf, SystemError } from '@weft/native'
 import type { PeerIndex } from '@weft/wireguard'
+import type { IncomingBatch } from './incoming-batch.ts'
 import { OutgoingMessage } from './outgoing-message.ts'
+import { type Route, RunSender } from './run-sender.ts'
 import { UdpSocket } from './udp-socket.ts'
 
 /** More than any search for a path opens; the system's own limit on descriptors is 1,024 and up. */
 export const MAX_SOCKETS = 512
 
-interface Route {
-  readonly socket: SocketId
-  readonly message: OutgoingMessage
-  /** -1 while the socket is not open. */
-  fd: number
-}
-
 /** A lane's underlay sockets, and the way to each peer that has a direct path. */
 export class Underlay {
   readonly #sockets = new Map<SocketId, UdpSocket>()
   readonly #routes: (Route | undefined)[] = []
+  readonly #sender: RunSender
   #opened: readonly UdpSocket[] = []
+  #mark = 0
+
+  /** `onTooLong`: datagrams of that length are too long to be sent to the peer many at a time. */
+  constructor(onTooLong: (peer: PeerIndex, bytes: number) => void) {
+    this.#sender = new RunSender(this.#routes, onTooLong)
+  }
 
   get sockets(): readonly UdpSocket[] {
     return this.#opened
@@ -29,7 +31,7 @@ export class Underlay {
   open(id: SocketId, family: Family, port: number): UdpSocket {
     if (this.#sockets.has(id)) throw new SystemError('socket', 'EEXIST')
     if (this.#sockets.size >= MAX_SOCKETS) throw new SystemError('socket', 'EMFILE')
-    const socket = new UdpSocket(id, family, port)
+    const socket = new UdpSocket(id, family, port, this.#mark)
     this.#sockets.set(id, socket)
     this.#settle()
     return socket
@@ -50,28 +52,54 @@ export class Underlay {
     while (this.#routes.length <= peer) this.#routes.push(undefined)
     this.#routes[peer] =
       path?.kind === 'direct'
-        ? { socket: path.socket, message: new OutgoingMessage(path.remote, path.local), fd: this.#fdOf(path.socket) }
+        ? {
+            id: path.socket,
+            socket: this.#sockets.get(path.socket),
+            message: new OutgoingMessage(path.remote, path.local),
+            longest: Number.MAX_SAFE_INTEGER,
+          }
         : undefined
   }
 
-  /** False where there is no direct path or the datagram was not taken. */
-  sendToPeer(peer: PeerIndex, address: number, length: number): boolean {
+  /** Those opened later have it too. `onRefused` is told of those without, and the error's code. */
+  setMark(mark: number, onRefused: (socket: SocketId, code: string) => void): void {
+    this.#mark = mark
+    for (const socket of this.#opened) {
+      try {
+        socket.setMark(mark)
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error
+        onRefused(socket.id, error.code)
+      }
+    }
+  }
+
+  /** Sends to the peer on the way back of the socket's last datagram; the path, where it was another one before. */
+  follow(peer: PeerIndex, incoming: IncomingBatch, message: number): DirectPath | undefined {
+    const before = this.#routes[peer]
+    const { socket } = incoming
+    if (before?.id === socket && before.origin !== undefined && incoming.cameFrom(message, before.origin))
+      return undefined
+    const path = incoming.origin(message)
+    this.setPath(peer, path)
     const route = this.#routes[peer]
-    return route !== undefined && route.fd >= 0 && route.message.send(route.fd, address, length)
+    if (route !== undefined) route.origin = incoming.copyOrigin(message)
+    return path
+  }
+
+  /** Sends runs that lie in memory at `base`; how many of the datagrams were not sent. */
+  sendRuns(runs: SealedRuns, base: number): number {
+    return this.#sender.send(runs, base)
   }
 
   send(path: DirectPath, datagram: Uint8Array): boolean {
-    const fd = this.#fdOf(path.socket)
-    if (fd < 0 || datagram.length === 0) return false
-    return new OutgoingMessage(path.remote, path.local).send(fd, addressOf(datagram), datagram.length)
-  }
-
-  #fdOf(id: SocketId): number {
-    return this.#sockets.get(id)?.fd ?? -1
+    const socket = this.#sockets.get(path.socket)
+    if (socket === undefined || datagram.length === 0) return false
+    return new OutgoingMessage(path.remote, path.local).send(socket.fd, addressOf(datagram), datagram.length)
   }
 
   #settle(): void {
     this.#opened = [...this.#sockets.values()]
-    for (const route of this.#routes) if (route !== undefined) route.fd = this.#fdOf(route.socket)
+    for (const route of this.#routes) if (route !== undefined) route.socket = this.#sockets.get(route.id)
   }
 }

@@ -15,6 +15,9 @@ export interface TunProgram {
   readonly port: number
   readonly remote: Endpoint
   readonly prefixes: readonly Prefix[]
+  /** 1420 where absent. */
+  readonly mtu?: number
+  readonly plain?: boolean
   readonly role: 'initiator' | 'responder'
 }
 
@@ -23,9 +26,10 @@ const SOCKET = 0 as SocketId
 const [there, back] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
 
 const program = JSON.parse(process.argv[2] ?? '') as TunProgram
+const { mtu = 1420 } = program
 const opened = Promise.withResolvers<void>()
 const datapath = await LaneDatapath.open({
-  port: { kind: 'tun', name: program.tun, mtu: 1420 },
+  port: { kind: 'tun', name: program.tun, mtu, plain: program.plain ?? false },
   onReport: (report) => {
     if (report.kind === 'socket-opened') opened.resolve()
     if (report.kind === 'socket-failed' || report.kind === 'failed') opened.reject(new Error(JSON.stringify(report)))
@@ -38,7 +42,7 @@ datapath.tell({ kind: 'set-allowed-ips', peer: PEER, prefixes: program.prefixes 
 datapath.tell({
   kind: 'set-path',
   peer: PEER,
-  path: { route: { kind: 'direct', socket: SOCKET, remote: program.remote }, mtu: 1420 },
+  path: { route: { kind: 'direct', socket: SOCKET, remote: program.remote }, mtu },
 })
 datapath.tell({
   kind: 'set-filter',

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test'
 import type { Endpoint, Family, IpAddress } from '@weft/base'
 import type { SocketId } from '@weft/datapath'
 import { addressOf } from '@weft/native'
+import { IncomingBatch } from '../src/incoming-batch.ts'
 import { OutgoingMessage } from '../src/outgoing-message.ts'
 import { UdpSocket } from '../src/udp-socket.ts'
 import { until } from './until.ts'
@@ -25,13 +26,20 @@ async function stranger(
   return { socket, endpoint: (family === 4 ? `${address}:${port}` : `[${address}]:${port}`) as Endpoint }
 }
 
-async function receive(socket: UdpSocket): Promise<Uint8Array> {
-  const memory = new Uint8Array(2000)
-  const length = await until('a datagram', () => {
-    const got = socket.receive(addressOf(memory), memory.length)
-    return got < 0 ? undefined : got
-  })
-  return memory.subarray(0, length)
+const SLOT = 70_000
+
+/** Four messages' room, and what comes into it. */
+class Inbox {
+  readonly memory = new Uint8Array(4 * SLOT)
+  readonly batch = new IncomingBatch({ address: addressOf(this.memory), bytes: SLOT, count: 4 })
+
+  messages(socket: UdpSocket): Promise<number> {
+    return until('a message', () => this.batch.receive(socket.fd, socket.family, socket.id) || undefined)
+  }
+
+  bytes(message: number): Uint8Array {
+    return this.memory.subarray(message * SLOT, message * SLOT + this.batch.length(message))
+  }
 }
 
 const loopbacks: readonly [Family, string][] = [
@@ -45,9 +53,13 @@ for (const [family, address] of loopbacks) {
     const socket = new UdpSocket(ID, family, 0)
     const { socket: sender, endpoint } = await stranger(t, family, family === 4 ? '127.0.0.1' : '::1')
     sender.send('hello', socket.port, address)
-    assert.deepEqual(await receive(socket), new TextEncoder().encode('hello'))
-    assert.equal(socket.hasOrigin, true)
-    assert.deepEqual(socket.origin(), { kind: 'direct', socket: ID, local: address, remote: endpoint })
+    const inbox = new Inbox()
+    assert.equal(await inbox.messages(socket), 1)
+    assert.deepEqual(inbox.bytes(0), new TextEncoder().encode('hello'))
+    assert.equal(inbox.batch.stride(0), 5)
+    assert.equal(inbox.batch.hasOrigin(0), true)
+    assert.deepEqual(inbox.batch.origin(0), { kind: 'direct', socket: ID, local: address, remote: endpoint })
+    assert.equal(inbox.batch.cameFrom(0, inbox.batch.copyOrigin(0)), true)
     socket.close()
   })
 

@@ -1,5 +1,6 @@
 import { invariant } from '@weft/base'
 import { addressOf } from './library.ts'
+import { mapLow, unmap } from './low-memory.ts'
 
 /** A stretch of memory that system calls are told of by number. It does not move; nothing in it is freed before the whole. */
 export class Arena {
@@ -7,10 +8,14 @@ export class Arena {
   readonly view: DataView
   /** The address of the first byte; valid while this object is reachable. */
   readonly base: number
+  readonly #isMapped: boolean
   #used = 0
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size)
+  /** `isLow`: where the system grants it, at an address that JavaScript computes with without allocating; to be released then. */
+  constructor(size: number, isLow = false) {
+    const low = isLow ? mapLow(size) : undefined
+    this.bytes = low ?? new Uint8Array(size)
+    this.#isMapped = low !== undefined
     this.view = new DataView(this.bytes.buffer)
     this.base = addressOf(this.bytes)
   }
@@ -22,6 +27,11 @@ export class Arena {
     invariant(offset + size <= this.bytes.length, `${size} bytes left in an arena of ${this.bytes.length}`)
     this.#used = offset + size
     return offset
+  }
+
+  /** Gives low memory back. Nothing may touch it any more: not even a read. */
+  release(): void {
+    if (this.#isMapped) unmap(this.base, this.bytes.length)
   }
 
   /** Writes the address of `target` (an offset) as a pointer at `offset`. */

@@ -2,6 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Arena, setUint64 } from '../src/index.ts'
 
+test('low memory is zeroed, can be written, and lies where its addresses are small integers', () => {
+  const arena = new Arena(10_000, true)
+  const at = arena.take(8)
+  assert.ok(arena.base + arena.bytes.length < 2 ** 31)
+  assert.ok(arena.bytes.every((byte) => byte === 0))
+  arena.setPointer(at, at)
+  assert.equal(arena.view.getUint32(at, true), arena.base + at)
+  arena.release()
+})
+
 test('what is taken from an arena is aligned, apart, and inside', () => {
   const arena = new Arena(256)
   const first = arena.take(3)

@@ -2,7 +2,17 @@ import { fileURLToPath } from 'node:url'
 
 /** The command line of a program that scenarios run on a machine. */
 export function program(
-  name: 'tcp-junk' | 'tcp-sink' | 'tcp-source' | 'udp-send' | 'udp-sink' | 'web-server' | 'websocket-junk',
+  name:
+    | 'handshake-flood'
+    | 'tcp-junk'
+    | 'tcp-sink'
+    | 'tcp-source'
+    | 'tun-for-wg'
+    | 'udp-meddler'
+    | 'udp-send'
+    | 'udp-sink'
+    | 'web-server'
+    | 'websocket-junk',
   ...args: readonly (string | number)[]
 ): readonly [string, ...string[]] {
   return [process.execPath, fileURLToPath(import.meta.resolve(`./${name}.ts`)), ...args.map(String)]

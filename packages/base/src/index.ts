@@ -18,6 +18,7 @@ export { type Alarm, type Core, CoreRunner } from './core.ts'
 export { assertNever, InvariantError, invariant } from './invariant.ts'
 export {
   type Endpoint,
+  endpointBytes,
   endpointOf,
   endpointParts,
   type Family,

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import type { Brand } from './brand.ts'
+import { concatBytes } from './bytes.ts'
 
 /** Canonical text of one IPv4 or IPv6 address, without zone: `192.0.2.1`, `2001:db8::1`. Equal addresses are equal texts. */
 export type IpAddress = Brand<string, 'IpAddress'>
@@ -107,6 +108,12 @@ export function endpointParts(endpoint: Endpoint): { readonly address: IpAddress
     address: (host.startsWith('[') ? host.slice(1, -1) : host) as IpAddress,
     port: Number(endpoint.slice(colon + 1)),
   }
+}
+
+/** The address and, big-endian, the port: 6 or 18 bytes. */
+export function endpointBytes(endpoint: Endpoint): Uint8Array {
+  const { address, port } = endpointParts(endpoint)
+  return concatBytes(ipBytes(address), Uint8Array.of(port >>> 8, port & 0xff))
 }
 
 function canonical(address: ipaddr.IPv4 | ipaddr.IPv6): IpAddress {

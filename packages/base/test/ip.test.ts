@@ -3,6 +3,7 @@ import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  endpointBytes,
   endpointParts,
   familyOf,
   hostPrefix,
@@ -113,4 +114,13 @@ test('addresses that no stranger may name have a scope of their own', () => {
     'fd00::1': 'other',
   }
   for (const [text, scope] of Object.entries(scopes)) assert.equal(scopeOf(parseIp(text) ?? assert.fail(text)), scope)
+})
+
+test('an endpoint in bytes is its address and its port', () => {
+  const bytesOf = (text: string): string | undefined => {
+    const endpoint = parseEndpoint(text)
+    return endpoint && endpointBytes(endpoint).toHex()
+  }
+  assert.equal(bytesOf('192.0.2.1:7481'), 'c00002011d39')
+  assert.equal(bytesOf('[2001:db8::1]:65535'), '20010db8000000000000000000000001ffff')
 })

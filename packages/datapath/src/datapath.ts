@@ -29,9 +29,12 @@ export type DatapathCommand =
   /** `port` 0 takes any. Answered by `socket-opened` or `socket-failed`. */
   | { readonly kind: 'open-socket'; readonly socket: SocketId; readonly family: Family; readonly port: number }
   | { readonly kind: 'close-socket'; readonly socket: SocketId }
+  /** What the system routes datagrams by (SO_MARK), on all underlay sockets, those opened later too; 0: none. `socket-failed` tells which could not have it. */
+  | { readonly kind: 'set-mark'; readonly mark: number }
   /** Replaces: the node keys for whom handshakes are let up, in the order that `handshake` reports count them. */
   | { readonly kind: 'set-local-keys'; readonly keys: readonly PublicKey<'node'>[] }
-  | { readonly kind: 'add-peer'; readonly peer: PeerIndex }
+  /** `roams`: authentic transport data from elsewhere moves the peer's path there at once, as `path-changed` tells. */
+  | { readonly kind: 'add-peer'; readonly peer: PeerIndex; readonly roams?: boolean }
   | { readonly kind: 'remove-peer'; readonly peer: PeerIndex }
   /** Replaces the peer's prefixes; a prefix that another peer had moves. */
   | { readonly kind: 'set-allowed-ips'; readonly peer: PeerIndex; readonly prefixes: readonly Prefix[] }
@@ -49,8 +52,8 @@ export type DatapathCommand =
   | { readonly kind: 'drop-staged'; readonly peer: PeerIndex }
   /** Report the next such activity once, at once if it is already there. */
   | { readonly kind: 'watch-activity'; readonly peer: PeerIndex; readonly activity: Activity }
-  /** Replaces. Without any rule nothing that was not asked for comes in. */
-  | { readonly kind: 'set-filter'; readonly rules: readonly FilterRule[] }
+  /** Replaces. Without any rule nothing that was not asked for comes in; `off`: everything passes, and no flow is reported. */
+  | { readonly kind: 'set-filter'; readonly rules: readonly FilterRule[] | 'off' }
   | { readonly kind: 'send-datagram'; readonly path: DirectPath; readonly datagram: Uint8Array }
   | { readonly kind: 'receive-relayed'; readonly relay: NodeId; readonly datagram: Uint8Array }
   /** As if it had come from the packet port. */
@@ -83,6 +86,8 @@ export type DatapathReport =
   | { readonly kind: 'rekey-due'; readonly peer: PeerIndex; readonly localIndex: number }
   /** A responder's session was first used by the peer and is now the current one. */
   | { readonly kind: 'session-confirmed'; readonly peer: PeerIndex; readonly localIndex: number; readonly path: Path }
+  /** Of a peer that roams. */
+  | { readonly kind: 'path-changed'; readonly peer: PeerIndex; readonly path: DirectPath }
   /** Initiation or response whose mac1 holds for local key number `localKey`, or a cookie reply (`localKey` -1). */
   | { readonly kind: 'handshake'; readonly message: Uint8Array; readonly localKey: number; readonly path: Path }
   | { readonly kind: 'datagram'; readonly datagram: Uint8Array; readonly path: DirectPath }

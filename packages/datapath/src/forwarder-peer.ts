@@ -6,15 +6,19 @@ import { PeerSessions, type SessionIndex } from './peer-sessions.ts'
 export class ForwarderPeer {
   readonly index: PeerIndex
   readonly sessions: PeerSessions
+  readonly roams: boolean
   readonly staged = new StagedPackets(STAGED_LIMIT)
   path: { readonly route: Path; readonly mtu: number } | undefined
+  /** The longest segment of TCP that is made for the path where the kernel leaves that to us; the path may carry longer packets in fragments. */
+  segmentLimit: number = Number.MAX_SAFE_INTEGER
   /** `session-wanted` was reported, and nothing came of it yet. */
   wantsSession = false
   watchesSent = false
   watchesReceived = false
 
-  constructor(index: PeerIndex, sessions: SessionIndex) {
+  constructor(index: PeerIndex, roams: boolean, sessions: SessionIndex) {
     this.index = index
+    this.roams = roams
     this.sessions = new PeerSessions(sessions)
   }
 

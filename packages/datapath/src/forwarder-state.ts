@@ -1,46 +1,54 @@
 import { type Family, type Instant, type IpAddress, invariant, ipFromBytes, type Prefix } from '@weft/base'
 import { PacketFilter } from '@weft/filter'
 import type { CryptoProvider } from '@weft/keys'
-import { addressLength, PacketView } from '@weft/packet'
-import { AllowedIps, type PeerIndex, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
-import type { Activity, DatapathReport, DropReason, Path } from './datapath.ts'
+import { addressLength, type PacketParts, PacketView, SummedMemory } from '@weft/packet'
+import { AllowedIps, type PeerIndex } from '@weft/wireguard'
+import type { Activity, DatapathReport, DirectPath, DropReason, Path } from './datapath.ts'
 import { ForwarderPeer } from './forwarder-peer.ts'
 import { Drops, MAX_PEERS, Meters } from './meters.ts'
 import { type CipherFactory, SessionIndex } from './peer-sessions.ts'
+import { SEND_QUEUE_BYTES, type SealedRuns } from './send-queue.ts'
 import { WayUp } from './way-up.ts'
 
-/** Free bytes that a tunnel packet needs before it, and behind it. */
-export const PACKET_HEADROOM = TRANSPORT_HEADER
-export const PACKET_TAILROOM = 16 + TAG
 /** The longest tunnel packet: an IPv6 header and the most that it can tell. */
 export const MAX_PACKET_BYTES = 40 + 65_535
-/** Room for one tunnel packet of any length with what it needs around it, and a multiple of 8. */
+/** Room for one tunnel packet or datagram of any length with what it needs around it, and a multiple of 8. */
 export const PACKET_SLOT_BYTES = 65_640
+/** Where packets begin in slots of the forwarder's own: what a port wants before them has room there. */
+export const OWN_PACKET_OFFSET = 16
+/** What the forwarder has for itself: packets it builds, datagrams that came by relay, and what waits to be sent. */
+export const FORWARDER_SCRATCH_BYTES = 2 * PACKET_SLOT_BYTES + SEND_QUEUE_BYTES
 
 /** Who moves the bytes for a forwarder: sockets and packet port, or what stands for them. */
 export interface ForwarderOutlet {
-  /** Sends on the peer's direct path. False: it could not. */
-  send(peer: PeerIndex, offset: number, length: number): boolean
-  /** Gives a packet to the packet port. False: it was not taken. */
+  /** Sends each run on its peer's direct path, and answers how many of the datagrams could not be sent. */
+  send(runs: SealedRuns): number
+  /** Gives a packet to the packet port; the 10 bytes before it may be overwritten. False: it was not taken. */
   deliver(offset: number, length: number): boolean
+  /** As `deliver`, of many packets as one with a virtio header: only where `joins` asks for that. */
+  deliverParts(parts: PacketParts): boolean
   /** Answers a command, or tells of a session's state: never lost. */
   report(report: DatapathReport): void
   /** One of many; false: there is no room for it. */
   offer(report: DatapathReport): boolean
   /** Where the datagram in hand came from. */
   origin(): Path
+  /** Sends to the peer by the way on which the datagram in hand came; the new path, where that is another one. */
+  follow(peer: PeerIndex): DirectPath | undefined
 }
 
 export interface ForwarderOptions {
   /** Packets and datagrams are told by their offset in it. */
   readonly memory: Uint8Array
-  /** Where in the memory two times `PACKET_SLOT_BYTES` are the forwarder's own. */
+  /** Where in the memory `FORWARDER_SCRATCH_BYTES` are the forwarder's own; a multiple of 8. */
   readonly scratch: number
   readonly crypto: CryptoProvider
   readonly cipher: CipherFactory
   /** `METERS_BYTES` and `DROPS_BYTES` of zeroed memory, perhaps shared with readers in other threads. */
   readonly meters: ArrayBufferLike
   readonly drops: ArrayBufferLike
+  /** Whether the packet port takes packets that stand for many: of TCP, or of UDP too. */
+  readonly joins: 'none' | 'tcp' | 'tcp-udp'
   readonly outlet: ForwarderOutlet
 }
 
@@ -48,6 +56,7 @@ export interface ForwarderOptions {
 export class ForwarderState {
   readonly memory: Uint8Array
   readonly view: DataView
+  readonly summed: SummedMemory
   readonly cipher: CipherFactory
   readonly outlet: ForwarderOutlet
   readonly up: WayUp
@@ -57,12 +66,14 @@ export class ForwarderState {
   readonly meters: Meters
   readonly drops: Drops
   isSilent = false
+  isFiltering = true
   readonly #peers: (ForwarderPeer | undefined)[] = []
   readonly #packet = new PacketView()
 
   constructor(options: ForwarderOptions) {
     this.memory = options.memory
     this.view = new DataView(options.memory.buffer, options.memory.byteOffset, options.memory.byteLength)
+    this.summed = new SummedMemory(options.memory)
     this.cipher = options.cipher
     this.outlet = options.outlet
     this.meters = new Meters(options.meters)
@@ -74,11 +85,11 @@ export class ForwarderState {
     return this.#peers[index]
   }
 
-  addPeer(index: PeerIndex): void {
+  addPeer(index: PeerIndex, roams: boolean): void {
     invariant(index >= 0 && index < MAX_PEERS, `a peer's number below ${MAX_PEERS}`)
     this.removePeer(index)
     while (this.#peers.length <= index) this.#peers.push(undefined)
-    this.#peers[index] = new ForwarderPeer(index, this.sessions)
+    this.#peers[index] = new ForwarderPeer(index, roams, this.sessions)
     this.meters.reset(index)
   }
 

@@ -6,11 +6,12 @@ import { type ForwarderOptions, ForwarderState, PACKET_SLOT_BYTES } from './forw
 import { Inbound } from './inbound.ts'
 import { Outbound } from './outbound.ts'
 import { Session } from './peer-sessions.ts'
+import { segmentLimitBelow } from './segment-limit.ts'
 
 /** What a forwarder is told: all but what concerns sockets, which are its owner's. */
 export type ForwarderCommand = Exclude<
   DatapathCommand,
-  { readonly kind: 'open-socket' | 'close-socket' | 'send-datagram' }
+  { readonly kind: 'open-socket' | 'close-socket' | 'set-mark' | 'send-datagram' }
 >
 type PeerCommand = Exclude<
   Extract<ForwarderCommand, { readonly peer: PeerIndex }>,
@@ -22,8 +23,8 @@ type PeerCommand = Exclude<
  * which session it is sealed or opened, what is accepted, counted, staged, reported. Its owner brings packets and datagrams
  * by their offset and moves what the outlet is handed. Nothing is allocated for a packet of a known flow and session.
  *
- * A tunnel packet needs `PACKET_HEADROOM` free bytes before it and `PACKET_TAILROOM` behind it: it is sealed where it lies. A
- * datagram is opened where it lies. What the outlet is handed stays where it is until the outlet returns.
+ * A tunnel packet is copied, or cut, into the queue where it is sealed and waits with others until `flush`. A datagram is
+ * opened where it lies. What the outlet is handed stays where it is until the outlet returns.
  */
 export class Forwarder implements PeerMeters {
   readonly #state: ForwarderState
@@ -32,18 +33,39 @@ export class Forwarder implements PeerMeters {
 
   constructor(options: ForwarderOptions) {
     this.#state = new ForwarderState(options)
-    this.#outbound = new Outbound(this.#state, options.scratch)
-    this.#inbound = new Inbound(this.#state, this.#outbound, options.scratch + PACKET_SLOT_BYTES)
+    const relayed = options.scratch + PACKET_SLOT_BYTES
+    this.#outbound = new Outbound(this.#state, { own: options.scratch, queue: relayed + PACKET_SLOT_BYTES })
+    this.#inbound = new Inbound(this.#state, this.#outbound, { scratch: relayed, joins: options.joins })
   }
 
-  /** A tunnel packet from the packet port. */
+  /** A tunnel packet from the packet port, its checksums complete. */
   fromPort(offset: number, length: number, now: Instant): void {
     this.#state.drop(this.#outbound.fromPort(offset, length, now))
+  }
+
+  /** A virtio header and a tunnel packet behind it, from a packet port that leaves checksums and segments to us. */
+  fromVirtioPort(offset: number, length: number, now: Instant): void {
+    this.#state.drop(this.#outbound.fromVirtioPort(offset, length, now))
   }
 
   /** A datagram from an underlay socket. */
   fromSocket(offset: number, length: number, now: Instant): void {
     this.#state.drop(this.#inbound.fromSocket(offset, length, now))
+  }
+
+  /**
+   * Sends what was sealed and delivers what was joined: to be called when nothing more is at hand, and before the memory of
+   * datagrams is used anew.
+   */
+  flush(): void {
+    this.#inbound.flush()
+    this.#outbound.flush()
+  }
+
+  /** Datagrams of so many bytes are too long to be sent to the peer in one call: from now on segments are made shorter. */
+  narrow(peer: PeerIndex, datagramBytes: number): void {
+    const known = this.#state.peer(peer)
+    if (known !== undefined) known.segmentLimit = segmentLimitBelow(datagramBytes)
   }
 
   /** While the node does not answer, no packet passes. */
@@ -67,13 +89,14 @@ export class Forwarder implements PeerMeters {
         state.up.setLocalKeys(command.keys)
         break
       case 'add-peer':
-        state.addPeer(command.peer)
+        state.addPeer(command.peer, command.roams ?? false)
         break
       case 'remove-peer':
         state.removePeer(command.peer)
         break
       case 'set-filter':
-        state.filter.setRules(command.rules)
+        state.isFiltering = command.rules !== 'off'
+        state.filter.setRules(command.rules === 'off' ? [] : command.rules)
         break
       case 'receive-relayed':
         state.drop(this.#inbound.fromRelay({ kind: 'relayed', relay: command.relay }, command.datagram, now))
@@ -104,6 +127,7 @@ export class Forwarder implements PeerMeters {
         break
       case 'set-path':
         peer.path = command.path
+        peer.segmentLimit = Number.MAX_SAFE_INTEGER
         break
       case 'install-session':
         this.#install(peer, command.session, now)

@@ -1,11 +1,11 @@
 import { assertNever, type Family, type Instant } from '@weft/base'
 import { VERDICT_ACCEPT_NEW, VERDICT_DROP } from '@weft/filter'
-import { ECHO_HEADER, ipTotalLength, ipVersion, isEchoReply, PacketView, sourceOffset } from '@weft/packet'
+import { Coalescer, ECHO_HEADER, ipTotalLength, ipVersion, isEchoReply, PacketView, sourceOffset } from '@weft/packet'
 import { type PeerIndex, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
 import { datagramKind } from './datagram-kind.ts'
 import type { DropReason, Path, RelayedPath } from './datapath.ts'
 import type { ForwarderPeer } from './forwarder-peer.ts'
-import { type ForwarderState, PACKET_SLOT_BYTES } from './forwarder-state.ts'
+import { type ForwarderState, MAX_PACKET_BYTES, PACKET_SLOT_BYTES } from './forwarder-state.ts'
 import type { Outbound } from './outbound.ts'
 import { isCounterExhausted, type Session } from './peer-sessions.ts'
 
@@ -19,14 +19,20 @@ export class Inbound {
   /** Where datagrams lie that came by relay. */
   readonly #relayed: number
   readonly #packet = new PacketView()
+  readonly #coalescer: Coalescer | undefined
   readonly #origin = (): Path => this.#relay ?? this.#state.outlet.origin()
   #relay: RelayedPath | undefined
   #expectedEchoes: readonly Uint8Array[] = []
 
-  constructor(state: ForwarderState, outbound: Outbound, scratch: number) {
+  constructor(
+    state: ForwarderState,
+    outbound: Outbound,
+    options: { readonly scratch: number; readonly joins: 'none' | 'tcp' | 'tcp-udp' },
+  ) {
     this.#state = state
     this.#outbound = outbound
-    this.#relayed = scratch
+    this.#relayed = options.scratch
+    this.#coalescer = options.joins === 'none' ? undefined : this.#makeCoalescer(options.joins === 'tcp-udp')
   }
 
   /** Why the datagram, or the packet in it, went no further, where it did not. */
@@ -56,8 +62,14 @@ export class Inbound {
     try {
       return this.fromSocket(this.#relayed, datagram.length, now)
     } finally {
+      this.flush()
       this.#relay = undefined
     }
+  }
+
+  /** Delivers what was joined; until then the datagrams stay where they are. */
+  flush(): void {
+    this.#coalescer?.flush()
   }
 
   expectEcho(token: Uint8Array): void {
@@ -90,8 +102,18 @@ export class Inbound {
       state.outlet.report({ kind: 'session-confirmed', peer: peer.index, localIndex, path: this.#origin() })
       this.#outbound.releaseStaged(peer, now)
     }
+    if (peer.roams) this.#follow(peer)
     if (peer.watchesReceived) state.reportActivity(peer, 'received')
     if (session.becameDueByReceiving(now)) state.outlet.report({ kind: 'rekey-due', peer: peer.index, localIndex })
+  }
+
+  #follow(peer: ForwarderPeer): void {
+    if (this.#relay !== undefined) return
+    const { outlet } = this.#state
+    const route = outlet.follow(peer.index)
+    if (route === undefined) return
+    peer.path = { route, mtu: peer.path?.mtu ?? MAX_PACKET_BYTES }
+    outlet.report({ kind: 'path-changed', peer: peer.index, path: route })
   }
 
   #accept(peer: PeerIndex, offset: number, length: number, now: Instant): DropReason | undefined {
@@ -99,19 +121,40 @@ export class Inbound {
     const { memory } = state
     const total = ipTotalLength(memory, offset, length)
     if (total === 0) return 'malformed-packet'
+    // What was decided for the packets that it joins holds for it.
+    if (this.#coalescer?.join(offset, total, peer)) return undefined
     const family = ipVersion(memory, offset, total) as Family
     const owner = state.allowedIps.ownerOf(memory, sourceOffset(memory, offset), family)
     if (owner !== peer) return 'source-not-allowed'
-    const verdict = state.filter.inbound(memory, offset, total, now)
-    if (verdict === VERDICT_DROP) return 'filtered-in'
-    if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer, 'in', offset, total, now)
-    if (this.#isExpectedEcho(offset, total))
+    if (state.isFiltering) {
+      const verdict = state.filter.inbound(memory, offset, total, now)
+      if (verdict === VERDICT_DROP) return 'filtered-in'
+      if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer, 'in', offset, total, now)
+    }
+    if (this.#expectedEchoes.length > 0 && this.#isExpectedEcho(offset, total))
       return state.up.deliver({ kind: 'echo', peer, packet: memory.slice(offset, offset + total), at: now })
+    if (this.#coalescer?.begin(offset, total, peer)) return undefined
     return state.outlet.deliver(offset, total) ? undefined : 'port-failed'
   }
 
+  #makeCoalescer(joinsUdp: boolean): Coalescer {
+    const state = this.#state
+    const { outlet, summed } = state
+    return new Coalescer(
+      state.memory,
+      {
+        deliver: (offset, length) => {
+          if (!outlet.deliver(offset, length)) state.drop('port-failed')
+        },
+        deliverParts: (parts, packets) => {
+          if (!outlet.deliverParts(parts)) state.drop('port-failed', packets)
+        },
+      },
+      { joinsUdp, summed },
+    )
+  }
+
   #isExpectedEcho(offset: number, length: number): boolean {
-    if (this.#expectedEchoes.length === 0) return false
     const packet = this.#packet
     if (!packet.read(this.#state.memory, offset, length) || !isEchoReply(packet)) return false
     const data = packet.transportOffset + ECHO_HEADER

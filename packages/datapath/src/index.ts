@@ -23,13 +23,13 @@ export {
 } from './datapath.ts'
 export { Forwarder, type ForwarderCommand } from './forwarder.ts'
 export {
+  FORWARDER_SCRATCH_BYTES,
   type ForwarderOptions,
   type ForwarderOutlet,
   MAX_PACKET_BYTES,
-  PACKET_HEADROOM,
   PACKET_SLOT_BYTES,
-  PACKET_TAILROOM,
 } from './forwarder-state.ts'
 export { DROPS_BYTES, Drops, MAX_PEERS, METERS_BYTES, Meters } from './meters.ts'
 export type { CipherFactory, PacketCipher } from './peer-sessions.ts'
 export { PortableDatapath, type PortableInput, type PortableOutput } from './portable-datapath.ts'
+export type { SealedRuns } from './send-queue.ts'

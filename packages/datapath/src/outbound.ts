@@ -1,41 +1,56 @@
 import type { Family, Instant } from '@weft/base'
 import { VERDICT_ACCEPT_NEW, VERDICT_DROP } from '@weft/filter'
-import { buildTooBig, destinationOffset, ipTotalLength, ipVersion } from '@weft/packet'
+import {
+  buildTooBig,
+  destinationOffset,
+  ipTotalLength,
+  ipVersion,
+  SEGMENTS_NONE,
+  Segmenter,
+  VIRTIO_HEADER,
+  VirtioHeader,
+} from '@weft/packet'
 import { MESSAGE_TRANSPORT, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
-import type { DropReason, Path } from './datapath.ts'
+import type { DropReason } from './datapath.ts'
 import type { ForwarderPeer } from './forwarder-peer.ts'
-import { type ForwarderState, PACKET_HEADROOM, PACKET_SLOT_BYTES, PACKET_TAILROOM } from './forwarder-state.ts'
+import { type ForwarderState, MAX_PACKET_BYTES, OWN_PACKET_OFFSET, PACKET_SLOT_BYTES } from './forwarder-state.ts'
 import type { Session } from './peer-sessions.ts'
+import { SendQueue } from './send-queue.ts'
 
 const PADDING_MULTIPLE = 16
 
-/** The way out: allowed IPs → filter → session → seal → path. */
+/** The way out: allowed IPs → filter → session → segments → seal → path. */
 export class Outbound {
   readonly #state: ForwarderState
   /** Where packets are built that do not come from the packet port. */
   readonly #own: number
+  readonly #queue: SendQueue
+  readonly #segmenter: Segmenter
+  readonly #virtio = new VirtioHeader()
 
-  constructor(state: ForwarderState, scratch: number) {
+  constructor(state: ForwarderState, scratch: { readonly own: number; readonly queue: number }) {
     this.#state = state
-    this.#own = scratch + PACKET_HEADROOM
+    this.#own = scratch.own + OWN_PACKET_OFFSET
+    this.#queue = new SendQueue(scratch.queue)
+    this.#segmenter = new Segmenter(state.memory, state.summed)
   }
 
-  /** Why the packet went no further, where it did not. */
+  /** A packet whose checksums are complete. Why it went no further, where it did not. */
   fromPort(offset: number, length: number, now: Instant): DropReason | undefined {
-    const state = this.#state
-    const { memory } = state
-    if (state.isSilent) return 'node-silent'
-    const total = ipTotalLength(memory, offset, length)
-    if (total === 0) return 'not-ip'
-    const family = ipVersion(memory, offset, total) as Family
-    const peer = state.peer(state.allowedIps.ownerOf(memory, destinationOffset(memory, offset), family))
-    if (peer === undefined) return 'no-peer'
-    if (peer.path !== undefined && total > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, total)
-    const verdict = state.filter.outbound(memory, offset, total, now)
-    if (verdict === VERDICT_DROP) return 'filtered-out'
-    if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer.index, 'out', offset, total, now)
-    const session = peer.sessions.current
-    return session?.canSend(now) ? this.#seal(peer, session, offset, total, now) : this.#stage(peer, offset, total)
+    this.#virtio.kind = SEGMENTS_NONE
+    return this.#forward(offset, length, now)
+  }
+
+  /** A virtio header and a packet, which perhaps stands for many. */
+  fromVirtioPort(offset: number, length: number, now: Instant): DropReason | undefined {
+    const virtio = this.#virtio
+    if (length < VIRTIO_HEADER) return 'not-ip'
+    virtio.read(this.#state.memory, offset)
+    const packet = offset + VIRTIO_HEADER
+    const packetLength = length - VIRTIO_HEADER
+    if (virtio.kind === SEGMENTS_NONE && !this.#segmenter.completeChecksum(packet, packetLength, virtio))
+      return 'not-ip'
+    return this.#forward(packet, packetLength, now)
   }
 
   /** As `fromPort`, for a packet that lies elsewhere. */
@@ -46,7 +61,7 @@ export class Outbound {
   /** An empty packet; without a session to send it with, one is wanted. */
   sendKeepalive(peer: ForwarderPeer, now: Instant): DropReason | undefined {
     const session = peer.sessions.current
-    if (session?.canSend(now)) return this.#seal(peer, session, this.#own, 0, now)
+    if (session?.canSend(now)) return this.#send(peer, session, this.#own, 0, now)
     this.#wantSession(peer)
     return undefined
   }
@@ -60,13 +75,51 @@ export class Outbound {
       const packet = peer.staged.shift()
       if (packet === undefined) return
       this.#take(packet)
-      this.#state.drop(this.#seal(peer, session, this.#own, packet.length, now))
+      this.#state.drop(this.#send(peer, session, this.#own, packet.length, now))
     }
   }
 
-  #stage(peer: ForwarderPeer, offset: number, length: number): DropReason | undefined {
+  /** Sends what was sealed. */
+  flush(): void {
+    const queue = this.#queue
+    if (queue.count === 0) return
+    this.#state.drop('send-failed', this.#state.outlet.send(queue))
+    queue.clear()
+  }
+
+  #forward(offset: number, length: number, now: Instant): DropReason | undefined {
+    const state = this.#state
+    const { memory } = state
+    if (state.isSilent) return 'node-silent'
+    const total = ipTotalLength(memory, offset, length)
+    if (total === 0) return 'not-ip'
+    const family = ipVersion(memory, offset, total) as Family
+    const peer = state.peer(state.allowedIps.ownerOf(memory, destinationOffset(memory, offset), family))
+    if (peer === undefined) return 'no-peer'
+    const isWhole = this.#virtio.kind === SEGMENTS_NONE
+    if (!isWhole && !this.#segmenter.begin(offset, total, this.#virtio, segmentLimit(peer))) return 'not-ip'
+    const longest = isWhole ? total : this.#segmenter.longest
+    if (peer.path !== undefined && longest > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, total)
+    if (state.isFiltering) {
+      const verdict = state.filter.outbound(memory, offset, total, now)
+      if (verdict === VERDICT_DROP) return 'filtered-out'
+      if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer.index, 'out', offset, total, now)
+    }
+    const session = peer.sessions.current
+    if (!session?.canSend(now)) return this.#stage(peer, offset, total, isWhole)
+    return isWhole ? this.#send(peer, session, offset, total, now) : this.#sendSegments(peer, session, now)
+  }
+
+  #stage(peer: ForwarderPeer, offset: number, length: number, isWhole: boolean): DropReason | undefined {
     this.#wantSession(peer)
-    return peer.staged.push(this.#state.memory, offset, length) ? undefined : 'staging-full'
+    const { memory } = this.#state
+    if (isWhole) return peer.staged.push(memory, offset, length) ? undefined : 'staging-full'
+    const segmenter = this.#segmenter
+    for (let bytes = segmenter.nextLength; bytes > 0; bytes = segmenter.nextLength) {
+      segmenter.next(this.#own)
+      if (!peer.staged.push(memory, this.#own, bytes)) this.#state.drop('staging-full')
+    }
+    return undefined
   }
 
   #wantSession(peer: ForwarderPeer): void {
@@ -75,26 +128,53 @@ export class Outbound {
     this.#state.outlet.report({ kind: 'session-wanted', peer: peer.index })
   }
 
-  /** In place: the header goes before the packet, padding and tag behind it. */
-  #seal(peer: ForwarderPeer, session: Session, offset: number, length: number, now: Instant): DropReason | undefined {
-    const state = this.#state
+  #sendSegments(peer: ForwarderPeer, session: Session, now: Instant): DropReason | undefined {
+    if (peer.path === undefined) return 'no-path'
+    const segmenter = this.#segmenter
+    for (let bytes = segmenter.nextLength; bytes > 0; bytes = segmenter.nextLength) {
+      if (!session.canSend(now)) return 'counter-exhausted'
+      const padded = paddedLength(bytes, peer)
+      const slot = this.#reserve(peer, padded)
+      segmenter.next(slot + TRANSPORT_HEADER)
+      this.#seal(peer, session, slot, bytes, padded, now)
+    }
+    return undefined
+  }
+
+  #send(peer: ForwarderPeer, session: Session, offset: number, length: number, now: Instant): DropReason | undefined {
+    const { memory } = this.#state
     if (peer.path === undefined) return 'no-path'
     // The path may have come, or become narrower, while the packet waited for a session.
     if (length > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, length)
-    const padded = paddedLength(length, peer.path.mtu)
-    state.memory.fill(0, offset + length, offset + padded)
-    const start = offset - TRANSPORT_HEADER
-    this.#writeHeader(start, session)
-    session.sealing.seal(session.counterLow, session.counterHigh, offset, padded, offset)
+    const padded = paddedLength(length, peer)
+    const slot = this.#reserve(peer, padded)
+    memory.copyWithin(slot + TRANSPORT_HEADER, offset, offset + length)
+    this.#seal(peer, session, slot, length, padded, now)
+    return undefined
+  }
+
+  #reserve(peer: ForwarderPeer, padded: number): number {
+    const bytes = TRANSPORT_HEADER + padded + TAG
+    const slot = this.#queue.reserve(peer.index, bytes)
+    if (slot >= 0) return slot
+    this.flush()
+    return this.#queue.reserve(peer.index, bytes)
+  }
+
+  /** The packet lies in the slot: the header goes before it, padding and tag behind. */
+  #seal(peer: ForwarderPeer, session: Session, slot: number, length: number, padded: number, now: Instant): void {
+    const state = this.#state
+    const packet = slot + TRANSPORT_HEADER
+    if (padded > length) state.memory.fill(0, packet + length, packet + padded)
+    this.#writeHeader(slot, session)
+    session.sealing.seal(session.counterLow, session.counterHigh, packet, padded, packet)
     session.advanceCounter()
     const bytes = TRANSPORT_HEADER + padded + TAG
-    const lost = this.#send(peer, peer.path.route, start, bytes)
-    if (lost !== undefined) return lost
+    if (!this.#dispatch(peer, slot, bytes)) return
     state.meters.onSent(peer.index, bytes, length > 0, now)
     if (peer.watchesSent) state.reportActivity(peer, 'sent')
     if (session.becameDueBySending(now))
       state.outlet.report({ kind: 'rekey-due', peer: peer.index, localIndex: session.localIndex })
-    return undefined
   }
 
   #writeHeader(start: number, session: Session): void {
@@ -105,11 +185,18 @@ export class Outbound {
     view.setUint32(start + 12, session.counterHigh, true)
   }
 
-  #send(peer: ForwarderPeer, route: Path, offset: number, length: number): DropReason | undefined {
+  /** False: it was dropped. */
+  #dispatch(peer: ForwarderPeer, slot: number, bytes: number): boolean {
+    const route = peer.path?.route
+    if (route?.kind !== 'relayed') {
+      this.#queue.push(peer.index, bytes)
+      return true
+    }
     const state = this.#state
-    if (route.kind === 'direct') return state.outlet.send(peer.index, offset, length) ? undefined : 'send-failed'
-    const datagram = state.memory.slice(offset, offset + length)
-    return state.up.deliver({ kind: 'relayed', relay: route.relay, peer: peer.index, datagram })
+    const datagram = state.memory.slice(slot, slot + bytes)
+    const lost = state.up.deliver({ kind: 'relayed', relay: route.relay, peer: peer.index, datagram })
+    state.drop(lost)
+    return lost === undefined
   }
 
   #answerTooBig(mtu: number, offset: number, length: number): DropReason {
@@ -120,13 +207,20 @@ export class Outbound {
   }
 
   #take(packet: Uint8Array): boolean {
-    if (packet.length > PACKET_SLOT_BYTES - PACKET_HEADROOM - PACKET_TAILROOM) return false
+    if (packet.length > PACKET_SLOT_BYTES - OWN_PACKET_OFFSET) return false
     this.#state.memory.set(packet, this.#own)
     return true
   }
 }
 
-/** WireGuard paper §5.4.6, but never beyond what the path carries, as other implementations do it. */
-function paddedLength(length: number, mtu: number): number {
-  return Math.min(mtu, Math.ceil(length / PADDING_MULTIPLE) * PADDING_MULTIPLE)
+/** The longest segment of TCP for the peer. */
+function segmentLimit(peer: ForwarderPeer): number {
+  return peer.path === undefined ? MAX_PACKET_BYTES : Math.min(peer.path.mtu, peer.segmentLimit)
+}
+
+/** WireGuard paper §5.4.6, but never beyond what the path carries, as other implementations do it, nor into fragments. */
+function paddedLength(length: number, peer: ForwarderPeer): number {
+  const limit = segmentLimit(peer)
+  const padded = Math.ceil(length / PADDING_MULTIPLE) * PADDING_MULTIPLE
+  return Math.min(padded, length <= limit ? limit : (peer.path?.mtu ?? limit))
 }

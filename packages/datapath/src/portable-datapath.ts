@@ -7,16 +7,21 @@ import {
   type DirectPath,
   type DropCounters,
   HEARTBEAT_LIMIT,
-  type Path,
   type PeerMeter,
   type PeerMeters,
   RING_SLOTS,
   type SocketId,
 } from './datapath.ts'
 import { Forwarder } from './forwarder.ts'
-import { type ForwarderOutlet, MAX_PACKET_BYTES, PACKET_HEADROOM, PACKET_SLOT_BYTES } from './forwarder-state.ts'
+import {
+  FORWARDER_SCRATCH_BYTES,
+  type ForwarderOutlet,
+  MAX_PACKET_BYTES,
+  PACKET_SLOT_BYTES,
+} from './forwarder-state.ts'
 import { DROPS_BYTES, Drops, METERS_BYTES } from './meters.ts'
 import { portableCiphers } from './portable-cipher.ts'
+import type { SealedRuns } from './send-queue.ts'
 
 type SocketResult = Extract<DatapathReport, { readonly kind: 'socket-opened' | 'socket-failed' }>
 
@@ -37,8 +42,10 @@ export type PortableOutput =
   | { readonly kind: 'send'; readonly path: DirectPath; readonly datagram: Uint8Array }
   | { readonly kind: 'open-socket'; readonly socket: SocketId; readonly family: Family; readonly port: number }
   | { readonly kind: 'close-socket'; readonly socket: SocketId }
+  | { readonly kind: 'set-mark'; readonly mark: number }
 
-const FORWARDER_SLOTS = 2
+/** Where a packet or datagram in hand begins in its slot: what comes before it is the forwarder's to use. */
+const IN_HAND = 16
 
 /**
  * The fast path in TypeScript alone, for tests, for programs without a TUN, and for browsers: a forwarder, told the time,
@@ -48,7 +55,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
   readonly #forwarder: Forwarder
   readonly #drops: Drops
   /** The packet or datagram in hand, then the forwarder's own slots. */
-  readonly #memory = new Uint8Array((1 + FORWARDER_SLOTS) * PACKET_SLOT_BYTES)
+  readonly #memory = new Uint8Array(PACKET_SLOT_BYTES + FORWARDER_SCRATCH_BYTES)
   readonly #paths = new Map<PeerIndex, DirectPath>()
   readonly #sockets = new Set<SocketId>()
   readonly #outputs: PortableOutput[] = []
@@ -68,6 +75,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
       cipher: portableCiphers(this.#memory, crypto),
       meters: new ArrayBuffer(METERS_BYTES),
       drops,
+      joins: 'none',
       outlet: this.#outlet(),
     })
   }
@@ -93,6 +101,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
       default:
         this.#obey(input, instant)
     }
+    this.#forwarder.flush()
   }
 
   /** It has no deadlines. */
@@ -126,18 +135,18 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
       this.#drops.count('not-ip')
       return
     }
-    this.#memory.set(packet, PACKET_HEADROOM)
-    this.#forwarder.fromPort(PACKET_HEADROOM, packet.length, now)
+    this.#memory.set(packet, IN_HAND)
+    this.#forwarder.fromPort(IN_HAND, packet.length, now)
   }
 
   #onDatagram(datagram: Uint8Array, path: DirectPath, now: Instant): void {
-    if (datagram.length > PACKET_SLOT_BYTES) {
+    if (datagram.length > PACKET_SLOT_BYTES - IN_HAND) {
       this.#drops.count('malformed-datagram')
       return
     }
-    this.#memory.set(datagram)
+    this.#memory.set(datagram, IN_HAND)
     this.#origin = path
-    this.#forwarder.fromSocket(0, datagram.length, now)
+    this.#forwarder.fromSocket(IN_HAND, datagram.length, now)
     this.#origin = undefined
   }
 
@@ -148,6 +157,9 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
         break
       case 'close-socket':
         this.#sockets.delete(command.socket)
+        this.#outputs.push(command)
+        break
+      case 'set-mark':
         this.#outputs.push(command)
         break
       case 'send-datagram':
@@ -173,18 +185,31 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
     return true
   }
 
+  #sendRuns(runs: SealedRuns): number {
+    let lost = 0
+    for (let run = 0; run < runs.count; run++) {
+      const path = this.#paths.get(runs.peer(run) as PeerIndex)
+      const end = runs.offset(run) + runs.bytes(run)
+      for (let at = runs.offset(run); at < end; at += runs.stride(run))
+        if (!this.#send(path, this.#memory.slice(at, Math.min(end, at + runs.stride(run))))) lost += 1
+    }
+    return lost
+  }
+
   #outlet(): ForwarderOutlet {
     return {
-      send: (peer, offset, length) => this.#send(this.#paths.get(peer), this.#memory.slice(offset, offset + length)),
+      send: (runs) => this.#sendRuns(runs),
       deliver: (offset, length) => {
         this.#outputs.push({ kind: 'to-port', packet: this.#memory.slice(offset, offset + length) })
         return true
       },
+      deliverParts: () => false,
       report: (report) => {
         this.#outputs.push({ kind: 'report', report })
       },
       offer: (report) => this.#offer(report),
       origin: () => this.#currentOrigin(),
+      follow: (peer) => this.#follow(peer),
     }
   }
 
@@ -196,7 +221,21 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
     return true
   }
 
-  #currentOrigin(): Path {
+  #follow(peer: PeerIndex): DirectPath | undefined {
+    const origin = this.#currentOrigin()
+    const path = this.#paths.get(peer)
+    if (
+      path !== undefined &&
+      path.socket === origin.socket &&
+      path.remote === origin.remote &&
+      path.local === origin.local
+    )
+      return undefined
+    this.#paths.set(peer, origin)
+    return origin
+  }
+
+  #currentOrigin(): DirectPath {
     invariant(this.#origin !== undefined, 'a datagram is in hand')
     return this.#origin
   }

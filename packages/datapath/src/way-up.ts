@@ -5,14 +5,15 @@ import { type DatapathReport, type DropReason, type Path, UP_BURST, UP_RATE } fr
 import { TokenBucket } from './token-bucket.ts'
 
 /**
- * What goes up to the node although strangers can cause it: handshakes whose mac1 holds, and datagrams that are not
- * WireGuard's. Each kind has half of what may go up, so that neither can keep the other out.
+ * What goes up to the node although strangers can cause it: handshakes whose mac1 holds, cookie replies, which anyone
+ * can make, and datagrams that are not WireGuard's. Each kind has its share, so that none can keep another out.
  */
 export class WayUp {
   readonly #crypto: CryptoProvider
   readonly #offer: (report: DatapathReport) => boolean
   readonly #handshakes = new TokenBucket(UP_RATE / 2, UP_BURST / 2)
-  readonly #datagrams = new TokenBucket(UP_RATE / 2, UP_BURST / 2)
+  readonly #cookieReplies = new TokenBucket(UP_RATE / 8, UP_BURST / 8)
+  readonly #datagrams = new TokenBucket((UP_RATE * 3) / 8, (UP_BURST * 3) / 8)
   #mac1Keys: readonly Uint8Array[] = []
 
   constructor(options: {
@@ -35,7 +36,7 @@ export class WayUp {
   }
 
   cookieReply(message: Uint8Array, path: () => Path, now: Instant): DropReason | undefined {
-    if (!this.#handshakes.take(now)) return 'rate-limited'
+    if (!this.#cookieReplies.take(now)) return 'rate-limited'
     return this.deliver({ kind: 'handshake', message: message.slice(), localKey: -1, path: path() })
   }
 

@@ -109,6 +109,7 @@ export class PortableHarness implements DatapathHarness {
         )
         break
       }
+      case 'set-mark':
       case 'close-socket':
         break
     }

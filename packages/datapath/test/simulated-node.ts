@@ -7,6 +7,7 @@ import {
   parsePrefix,
   type Random,
   randomUint32,
+  utf8,
 } from '@weft/base'
 import {
   type DatapathReport,
@@ -130,6 +131,7 @@ export class SimulatedNode {
         break
       }
       case 'close-socket':
+      case 'set-mark':
         break
     }
   }
@@ -142,7 +144,12 @@ export class SimulatedNode {
         this.#tellEngine(report)
         break
       case 'handshake':
-        this.#tellEngine({ kind: 'handshake', message: report.message, source: report.path })
+        this.#tellEngine({
+          kind: 'handshake',
+          message: report.message,
+          source: report.path,
+          origin: utf8(JSON.stringify(report.path)),
+        })
         break
       case 'activity': {
         const { unansweredSince, owedSince } = this.datapath.meter(report.peer)

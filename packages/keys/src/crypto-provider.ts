@@ -36,4 +36,7 @@ export interface CryptoProvider {
   seal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, associatedData: Uint8Array): Uint8Array
   /** The plaintext, or `undefined` where the tag does not hold. */
   open(key: Uint8Array, nonce: Uint8Array, ciphertext: Uint8Array, associatedData: Uint8Array): Uint8Array | undefined
+  /** XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03): as `seal` with a nonce of 24 bytes, long enough to be random. */
+  xseal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, associatedData: Uint8Array): Uint8Array
+  xopen(key: Uint8Array, nonce: Uint8Array, ciphertext: Uint8Array, associatedData: Uint8Array): Uint8Array | undefined
 }

@@ -1,4 +1,3 @@
-import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { blake2s } from '@noble/hashes/blake2.js'
 import { hmac } from '@noble/hashes/hmac.js'
@@ -6,6 +5,7 @@ import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js'
 import { concatBytes, equalBytes, invariant, isZero } from '@weft/base'
 import type { CryptoProvider } from './crypto-provider.ts'
+import { open, seal, xopen, xseal } from './portable-ciphers.ts'
 
 /** The provider in TypeScript alone, over the audited @noble packages: runs anywhere, 10 to 50 times slower than OpenSSL. */
 export const portableCrypto: CryptoProvider = {
@@ -23,8 +23,10 @@ export const portableCrypto: CryptoProvider = {
   blake2sMac,
   hmacBlake2s: (key, ...parts) => hmac(blake2s, key, whole(parts)),
 
-  seal: (key, nonce, plaintext, associatedData) => chacha20poly1305(key, nonce, associatedData).encrypt(plaintext),
+  seal,
   open,
+  xseal,
+  xopen,
 }
 
 /** RFC 7748 §6.1: the seven u-coordinates of small order give zero whatever the private key; @noble throws at them. */
@@ -63,21 +65,6 @@ function littleEndian(bytes: Uint8Array): bigint {
 function blake2sMac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   invariant(key.length >= 1 && key.length <= 32, 'a BLAKE2s key of 1 to 32 bytes')
   return blake2s(whole(parts), { key, dkLen: 16 })
-}
-
-function open(
-  key: Uint8Array,
-  nonce: Uint8Array,
-  ciphertext: Uint8Array,
-  associatedData: Uint8Array,
-): Uint8Array | undefined {
-  invariant(key.length === 32 && nonce.length === 12, 'a key of 32 and a nonce of 12 bytes')
-  if (ciphertext.length < 16) return undefined
-  try {
-    return chacha20poly1305(key, nonce, associatedData).decrypt(ciphertext)
-  } catch {
-    return undefined
-  }
 }
 
 function whole(parts: readonly Uint8Array[]): Uint8Array {

@@ -35,7 +35,7 @@ const RECHECK_EVERY = seconds(60)
 const SAVE_EVERY = seconds(5)
 
 /** What the node lends to each of its memberships. */
-export interface MembershipHost extends Omit<TunnelsHost, 'peerAt' | 'command' | 'log'> {
+export interface MembershipHost extends Omit<TunnelsHost, 'peerAt' | 'command' | 'saveTimestamp' | 'log'> {
   readonly indices: PeerIndices
   readonly emit: Emit
   /** Filter rules or interface settings are not what they were. */
@@ -81,7 +81,11 @@ export class Membership {
     this.peers = new PeerTable(this.#hooks())
     this.#host = host
     this.#known = new KnownPeers(stored.known, crypto)
-    this.#tunnels = new Tunnels(this.#tunnelsHost(), stored.keys.node, now)
+    this.#tunnels = new Tunnels(
+      this.#tunnelsHost(),
+      { privateKey: stored.keys.node, latestTimestamp: stored.latestTimestamp },
+      now,
+    )
     this.#now = now
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
     if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
@@ -232,6 +236,7 @@ export class Membership {
       ...host,
       peerAt: (index) => this.peers.at(index),
       command: (command) => this.#command(command),
+      saveTimestamp: (bound) => host.emit({ kind: 'save-timestamp', mesh: this.mesh, bound }),
       log: (level, event, fields) => this.#log(level, event, fields),
     }
   }

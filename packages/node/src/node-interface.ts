@@ -70,6 +70,8 @@ export type NodeOutput =
       readonly netmap: Netmap
       readonly known: readonly KnownPeer[]
     }
+  /** The latest that handshakes may have told peers: on disk before anything after it is sent. */
+  | { readonly kind: 'save-timestamp'; readonly mesh: MeshId; readonly bound: WallTime }
   | { readonly kind: 'save-port'; readonly port: number }
   | { readonly kind: 'ping-answer'; readonly token: number; readonly outcome: PingOutcome }
   | {

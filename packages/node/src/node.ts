@@ -14,6 +14,7 @@ import {
 } from '@weft/base'
 import type { DatapathCommand, DatapathReport, PeerMeters } from '@weft/datapath'
 import type { CryptoProvider, MeshId } from '@weft/keys'
+import { ReceiverIndices } from '@weft/wireguard'
 import { directPaths, ownEndpoints } from './endpoints.ts'
 import { Membership, type MembershipHost } from './membership.ts'
 import {
@@ -26,7 +27,6 @@ import {
 import type { NodeStatus } from './node-status.ts'
 import { PeerIndices } from './peer-indices.ts'
 import { Pings } from './pings.ts'
-import { ReceiverIndices } from './receiver-indices.ts'
 import type { StoredMembership } from './stored-membership.ts'
 import { UnderlaySockets } from './underlay-sockets.ts'
 
@@ -165,6 +165,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#countDrop('unknown-datagram')
         return
       case 'flow':
+      case 'path-changed':
       case 'relayed':
         return
       default:

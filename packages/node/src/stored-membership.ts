@@ -1,3 +1,4 @@
+import type { WallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import type { NodeKeys } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
@@ -13,4 +14,6 @@ export interface StoredMembership {
   /** The last that held; absent before the first. */
   readonly netmap?: Netmap
   readonly known: readonly KnownPeer[]
+  /** As told by `save-timestamp`; absent before the first handshake. */
+  readonly latestTimestamp?: WallTime
 }

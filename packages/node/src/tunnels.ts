@@ -1,11 +1,14 @@
 import {
   assertNever,
   type Endpoint,
+  endpointBytes,
   type Instant,
   type IpAddress,
   milliseconds,
   type Now,
   type Random,
+  utf8,
+  type WallTime,
 } from '@weft/base'
 import type { DatapathCommand, DatapathReport, DirectPath, Path, PeerMeters } from '@weft/datapath'
 import type { CryptoProvider, PrivateKey } from '@weft/keys'
@@ -27,6 +30,8 @@ export type PeerReport = Extract<
   { kind: 'session-wanted' | 'rekey-due' | 'session-confirmed' | 'activity' }
 >
 
+type PeerOutput = Extract<EngineOutput<Path>, { readonly peer: PeerIndex }>
+
 /** What tunnels need of the membership and the node that they are of. */
 export interface TunnelsHost {
   readonly crypto: CryptoProvider
@@ -37,6 +42,7 @@ export interface TunnelsHost {
   peerAt(index: PeerIndex): Peer | undefined
   command(command: DatapathCommand): void
   countDrop(reason: HandshakeDropReason): void
+  saveTimestamp(bound: WallTime): void
   log: Log
 }
 
@@ -53,12 +59,16 @@ export class Tunnels {
   /** Of the handshake message in hand. */
   #heardOn: Path | undefined
 
-  constructor(host: TunnelsHost, privateKey: PrivateKey<'node'>, now: Now) {
+  constructor(
+    host: TunnelsHost,
+    stored: { readonly privateKey: PrivateKey<'node'>; readonly latestTimestamp: WallTime | undefined },
+    now: Now,
+  ) {
     this.#host = host
     this.#now = now
     const { crypto, random, meters } = host
     const takeIndex = () => host.takeReceiverIndex()
-    this.#engine = new WireGuardEngine<Path>({ crypto, random, privateKey, takeIndex, meters })
+    this.#engine = new WireGuardEngine<Path>({ crypto, random, ...stored, takeIndex, meters })
   }
 
   add(peer: Peer, now: Now): void {
@@ -83,8 +93,9 @@ export class Tunnels {
   }
 
   onHandshake(message: Uint8Array, path: Path, now: Now): void {
+    const origin = path.kind === 'direct' ? endpointBytes(path.remote) : utf8(path.relay)
     this.#heardOn = path
-    this.#tell({ kind: 'handshake', message, source: path }, now)
+    this.#tell({ kind: 'handshake', message, source: path, origin }, now)
     this.#heardOn = undefined
   }
 
@@ -136,24 +147,36 @@ export class Tunnels {
   }
 
   #act(output: EngineOutput<Path>): void {
-    if (output.kind === 'dropped') {
-      this.#host.countDrop(output.reason)
-      this.#host.log('debug', 'handshake dropped', { reason: output.reason })
-      return
+    switch (output.kind) {
+      case 'dropped':
+        this.#host.countDrop(output.reason)
+        this.#host.log('debug', 'handshake dropped', { reason: output.reason })
+        return
+      case 'save-timestamp':
+        this.#host.saveTimestamp(output.bound)
+        return
+      case 'send-cookie-reply':
+        this.#answer(output.to, output.message)
+        return
+      default: {
+        const peer = this.#host.peerAt(output.peer)
+        if (peer !== undefined) this.#actFor(peer, output)
+      }
     }
-    const peer = this.#host.peerAt(output.peer)
-    if (peer !== undefined) this.#actFor(peer, output)
   }
 
-  #actFor(peer: Peer, output: Exclude<EngineOutput<Path>, { kind: 'dropped' }>): void {
+  #answer(to: Path, datagram: Uint8Array): void {
+    if (to.kind === 'direct') this.#host.command({ kind: 'send-datagram', path: to, datagram })
+  }
+
+  #actFor(peer: Peer, output: PeerOutput): void {
     switch (output.kind) {
       case 'send-initiation':
         for (const path of peer.initiationPaths(this.#host.pathsTo(peer.claim.endpoints), this.#now.instant))
           this.#host.command({ kind: 'send-datagram', path, datagram: output.message })
         return
       case 'send-response':
-        if (output.to.kind === 'direct')
-          this.#host.command({ kind: 'send-datagram', path: output.to, datagram: output.message })
+        this.#answer(output.to, output.message)
         return
       case 'install-session':
         this.#onSession(peer, output)
@@ -169,6 +192,10 @@ export class Tunnels {
         return
       case 'handshake-complete':
         this.#onHandshakeComplete(peer)
+        return
+      case 'peer-removed':
+        // Only where a peer has this node's own key, which none is verified with.
+        this.#host.log('error', 'peer has the own key', { peer: peer.identity.id })
         return
       case 'given-up':
         this.#host.log('info', 'peer does not answer', { peer: peer.identity.id, name: peer.claim.name })

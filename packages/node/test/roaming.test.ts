@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Endpoint } from '@weft/base'
+import { type Endpoint, wallTime } from '@weft/base'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import type { StoredMembership } from '@weft/node'
 import { Machine, SimulatedNetwork } from './simulated-network.ts'
@@ -75,6 +75,38 @@ test('a node that restarts from its stored netmap reaches its peers without a co
   assert.equal(again.settings?.addresses.length, 2)
   assert.equal(again.ping('bob').kind, 'reply')
   assert.equal(bob.ping('alice').kind, 'reply')
+})
+
+test('a clock that was set back does not lock a node out, where it kept the timestamp that it saved', () => {
+  for (const kept of [true, false]) {
+    const { alice, bob, mesh, network } = connected()
+    const [saved] = alice.outputsOf('save-timestamp').slice(-1)
+    const netmap = alice.outputsOf('save-netmap').at(-1)?.netmap
+    assert.ok(saved && netmap)
+    assert.equal(saved.mesh, mesh.mesh)
+    network.machines.splice(network.machines.indexOf(alice), 1)
+    network.now = { ...network.now, wall: wallTime(network.now.wall - 12 * 3_600_000) }
+    const again = new Machine(network, alice.device, ['192.0.2.1'], 11)
+    const stored: StoredMembership = { ...mesh.membershipOf(alice.device), netmap }
+    bob.wake()
+    again.startFrom(kept ? { ...stored, latestTimestamp: saved.bound } : stored)
+    assert.equal(again.ping('bob', 20_000).kind, kept ? 'reply' : 'timeout')
+  }
+})
+
+test('a timestamp is saved before the initiation that carries it is sent', () => {
+  const { alice, network } = connected()
+  const saved = () => alice.outputsOf('save-timestamp').length
+  let savedWhenSent: number | undefined
+  network.tap = (flight) => {
+    if (flight.datagram[0] === 1) savedWhenSent ??= saved()
+    return flight
+  }
+  const before = saved()
+  network.run(400_000)
+  alice.wake()
+  alice.ping('bob')
+  assert.equal(savedWhenSent, before + 1)
 })
 
 test('own endpoints are published once per connection and again when they change', () => {

@@ -252,6 +252,8 @@ export class Machine {
       case 'close-socket':
         this.#sockets.delete(output.socket)
         return
+      case 'set-mark':
+        return
     }
   }
 

@@ -1,5 +1,6 @@
 /** IP packets: read in place, and the few that weft makes itself. */
 export { checksum, onesSum, pseudoHeaderSum } from './checksum.ts'
+export { Coalescer, type CoalescerOutlet, type PacketParts } from './coalescer.ts'
 export {
   buildEchoRequest,
   ECHO_HEADER,
@@ -28,3 +29,13 @@ export {
 } from './ip-header.ts'
 export { byteAt, putUint16, putUint32, uint16At, uint32At } from './memory.ts'
 export { FRAGMENT_FIRST, FRAGMENT_LATER, FRAGMENT_NONE, PacketView } from './packet-view.ts'
+export { Segmenter } from './segmenter.ts'
+export { SummedMemory } from './summed-memory.ts'
+export {
+  SEGMENTS_NONE,
+  SEGMENTS_TCP4,
+  SEGMENTS_TCP6,
+  SEGMENTS_UDP,
+  VIRTIO_HEADER,
+  VirtioHeader,
+} from './virtio-header.ts'

@@ -9,6 +9,7 @@ import {
   signatures,
   smallOrderEdwards,
   smallOrderMontgomery,
+  xaead,
 } from './crypto-vectors.ts'
 
 const hex = (text: string): Uint8Array => Uint8Array.fromHex(text.replaceAll(/\s/g, ''))
@@ -159,6 +160,26 @@ function aeadTests(crypto: CryptoProvider): void {
     assert.deepEqual(crypto.open(key, nonce, sealed, data), text)
   })
 
+  test('XChaCha20-Poly1305 agrees with draft-irtf-cfrg-xchacha-03 §A.3.1', () => {
+    const { key, nonce, associatedData, plaintext, ciphertext } = xaead
+    const sealed = crypto.xseal(hex(key), hex(nonce), utf8(plaintext), hex(associatedData))
+    assert.equal(sealed.toHex(), hex(ciphertext).toHex())
+    assert.deepEqual(crypto.xopen(hex(key), hex(nonce), sealed, hex(associatedData)), utf8(plaintext))
+  })
+
+  test('what was sealed with a long nonce does not open with any part of it changed', () => {
+    const [key, nonce, text, data] = [upTo(32), upTo(24), upTo(16), upTo(16)]
+    const sealed = crypto.xseal(key, nonce, text, data)
+    for (let at = 0; at < sealed.length; at++)
+      assert.equal(crypto.xopen(key, nonce, flipped(sealed, at), data), undefined)
+    for (let at = 0; at < nonce.length; at++)
+      assert.equal(crypto.xopen(key, flipped(nonce, at), sealed, data), undefined)
+    assert.equal(crypto.xopen(flipped(key, 31), nonce, sealed, data), undefined)
+    assert.equal(crypto.xopen(key, nonce, sealed, flipped(data, 15)), undefined)
+    assert.equal(crypto.xopen(key, nonce, sealed.subarray(0, 15), data), undefined)
+    assert.deepEqual(crypto.xopen(key, nonce, sealed, data), text)
+  })
+
   test('nothing at all is sealed to a tag and opened to nothing', () => {
     const sealed = crypto.seal(upTo(32), upTo(12), NOTHING, NOTHING)
     assert.equal(sealed.length, 16)
@@ -179,6 +200,10 @@ function lengthTests(crypto: CryptoProvider): void {
       assert.throws(() => crypto.seal(key, upTo(12), NOTHING, NOTHING))
       assert.throws(() => crypto.open(key, upTo(12), upTo(16), NOTHING))
       assert.throws(() => crypto.seal(upTo(32), key, NOTHING, NOTHING))
+      assert.throws(() => crypto.xseal(key, upTo(24), NOTHING, NOTHING))
+      assert.throws(() => crypto.xopen(key, upTo(24), upTo(16), NOTHING))
+      assert.throws(() => crypto.xseal(upTo(32), key, NOTHING, NOTHING))
+      assert.throws(() => crypto.xopen(upTo(32), key, upTo(16), NOTHING))
       if (length !== 31) assert.throws(() => crypto.blake2sMac(key, NOTHING))
     }
   })

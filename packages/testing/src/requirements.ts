@@ -29,6 +29,8 @@ const requirements = {
   setpriv: tool(),
   hostname: tool(),
   mount: tool(),
+  ethtool: tool(),
+  wg: tool(),
   // Where the checkout lies is the user's choice.
   'a checkout that others may enter': {
     isThere: () => isOpenToOthers(import.meta.dirname),

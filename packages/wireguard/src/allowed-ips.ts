@@ -10,6 +10,12 @@ export class AllowedIps {
   readonly #trie4 = new PrefixTrie(4)
   readonly #trie6 = new PrefixTrie(16)
   readonly #prefixes = new Map<PeerIndex, Set<Prefix>>()
+  #size = 0
+
+  /** How many prefixes there are. */
+  get size(): number {
+    return this.#size
+  }
 
   /** Of the address whose bytes lie at that offset, or -1. */
   ownerOf(memory: Uint8Array, offset: number, family: Family): PeerIndex | -1 {
@@ -23,6 +29,7 @@ export class AllowedIps {
     const owned = this.#prefixes.get(owner)
     if (owned === undefined) this.#prefixes.set(owner, new Set([prefix]))
     else owned.add(prefix)
+    this.#size++
   }
 
   remove(prefix: Prefix): void {
@@ -34,13 +41,17 @@ export class AllowedIps {
     for (const prefix of this.prefixesOf(owner)) this.remove(prefix)
   }
 
+  isOwner(prefix: Prefix, owner: PeerIndex): boolean {
+    return this.#prefixes.get(owner)?.has(prefix) ?? false
+  }
+
   prefixesOf(owner: PeerIndex): readonly Prefix[] {
     return [...(this.#prefixes.get(owner) ?? [])]
   }
 
   #forget(prefix: Prefix, owner: number): void {
     const owned = this.#prefixes.get(owner as PeerIndex)
-    owned?.delete(prefix)
+    if (owned?.delete(prefix)) this.#size--
     if (owned?.size === 0) this.#prefixes.delete(owner as PeerIndex)
   }
 

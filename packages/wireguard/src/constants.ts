@@ -31,6 +31,10 @@ export const REKEY_ATTEMPT_TIME: Duration = seconds(90)
 export const REKEY_TIMEOUT: Duration = seconds(5)
 export const KEEPALIVE_TIMEOUT: Duration = seconds(10)
 
+/** How long a cookie is used after it came, and how long the secret lasts that cookies are made with. */
+export const COOKIE_LIFE: Duration = seconds(120)
+export const COOKIE_SECRET_LIFE: Duration = seconds(120)
+
 /** Added to a handshake's deadlines, so that two ends do not meet again and again. WireGuard paper §6.1. */
 export const REKEY_JITTER_LIMIT: Duration = milliseconds(333)
 /** An initiator that receives later than this renews: 180 s - 10 s - 5 s. WireGuard paper §6.2. */
@@ -43,3 +47,23 @@ export const FORGET_AFTER_TIME: Duration = seconds(540)
 export const INITIATION_INTERVAL: Duration = milliseconds(20)
 /** How long the end that gives way waits for the other's session when initiations cross; a round trip fits in. */
 export const CROSSING_TIMEOUT: Duration = seconds(1)
+
+/** Persistent keepalives: seconds between them, as other implementations take them. */
+export const MAX_PERSISTENT_KEEPALIVE: Duration = seconds(65_535)
+
+/**
+ * Handshake messages a second that are worked on without asking for a cookie, and how many at once: about a quarter of
+ * what one core does.
+ */
+export const AT_EASE_RATE = 250
+export const AT_EASE_BURST = 128
+/** As wireguard-go: load that has gone is not believed at once. */
+export const UNDER_LOAD_FOR: Duration = seconds(1)
+/** For each source address while under load, as other implementations have it: handshakes a second, and at once. */
+export const ORIGIN_RATE = 20
+export const ORIGIN_BURST = 5
+/** Source addresses that are limited at the same time, about 200 bytes each. */
+export const MAX_LIMITED_ORIGINS = 4096
+
+/** How far ahead of what is sent the latest timestamp is put on disk: one write in so long, and a lead of that much at most. */
+export const TIMESTAMP_LEAD: Duration = seconds(60)

@@ -1,22 +1,25 @@
-import { assertNever, type Core, earliest, type Instant, invariant, type Now, type Random } from '@weft/base'
-import {
-  type CryptoProvider,
-  type PrivateKey,
-  PUBLIC_KEY_LENGTH,
-  type PublicKey,
-  publicKeyBytes,
-  publicKeyFromBytes,
-} from '@weft/keys'
+import { assertNever, type Core, type Instant, invariant, type Now, type Random, type WallTime } from '@weft/base'
+import { type CryptoProvider, type PrivateKey, type PublicKey, publicKeyBytes, publicKeyFromBytes } from '@weft/keys'
+import { CookieIssuer } from './cookie-issuer.ts'
+import { Deadlines } from './deadlines.ts'
 import type { EngineInput, EngineMeters, EngineOutput } from './engine-interface.ts'
-import { type LocalKeys, type RemoteKeys, readInitiation } from './handshake.ts'
+import { type LocalKeys, readInitiation } from './handshake.ts'
 import type { HandshakeDropReason } from './handshake-drop.ts'
+import { HandshakeLoad } from './handshake-load.ts'
 import { TimestampSource } from './handshake-timestamp.ts'
 import { holdsMac1, mac1KeyOf } from './mac1.ts'
-import { decodeInitiation, decodeResponse, messageKindOf } from './messages.ts'
+import { decodeCookieReply, decodeInitiation, decodeResponse, messageKindOf } from './messages.ts'
+import { OriginLimits } from './origin-limits.ts'
 import type { PeerIndex } from './session.ts'
 import { Tunnel, type TunnelContext } from './tunnel.ts'
 
-const PRESHARED_KEY_LENGTH = 32
+type HandshakeInput<Source> = Extract<EngineInput<Source>, { kind: 'handshake' }>
+
+/** The own keys, as they are until `set-private-key`. */
+interface Identity extends LocalKeys {
+  readonly key: PublicKey<'node'>
+  readonly cookies: CookieIssuer
+}
 
 /**
  * WireGuard for one node key: handshakes and timers of all its peers (paper §5, §6), without a single packet. The fast path
@@ -24,68 +27,74 @@ const PRESHARED_KEY_LENGTH = 32
  *
  * - *session*: one completed handshake; *current* sends, *next* waits for the peer to use it, *previous* still receives
  * - *attempt*: initiations, one in 5 s, until a response comes or 90 s are over
+ * - *under load*: handshake messages come faster than is liked; each must prove its source by a *cookie* then
  * - a message that is refused is `dropped` with its reason, and nothing has changed
- *
- * Not here: cookies. A cookie reply is dropped, mac2 is neither made nor asked for, so an end under load answers us late
- * or not at all. Nor are the timestamps kept over a restart: after one the clock must not be behind.
  */
 export class WireGuardEngine<Source> implements Core<EngineInput<Source>, EngineOutput<Source>> {
-  readonly #local: LocalKeys
   readonly #context: TunnelContext<Source>
   readonly #outputs: EngineOutput<Source>[] = []
   readonly #tunnels = new Map<PeerIndex, Tunnel<Source>>()
-  readonly #keys = new Map<PeerIndex, PublicKey<'node'>>()
   readonly #peers = new Map<PublicKey<'node'>, Tunnel<Source>>()
+  readonly #deadlines = new Deadlines<Tunnel<Source>>()
+  readonly #load = new HandshakeLoad()
+  readonly #limits = new OriginLimits()
+  #identity: Identity | undefined
 
-  /** `takeIndex` gives receiver indices: 32 bits, unsigned, none that is in use on this node. */
+  /**
+   * `takeIndex` gives receiver indices: 32 bits, unsigned, none that is in use on this node. `latestTimestamp`: the bound of
+   * the last `save-timestamp` with this key.
+   */
   constructor(options: {
     readonly crypto: CryptoProvider
     readonly random: Random
-    readonly privateKey: PrivateKey<'node'>
+    readonly privateKey: PrivateKey<'node'> | undefined
     readonly takeIndex: () => number
     readonly meters: EngineMeters
+    readonly latestTimestamp?: WallTime | undefined
   }) {
-    const { crypto, random } = options
-    const publicKey = options.privateKey.publicKey(crypto)
-    this.#local = {
+    const { crypto, random, takeIndex, meters } = options
+    const emit = (output: EngineOutput<Source>) => void this.#outputs.push(output)
+    this.#identity = options.privateKey && identityOf(options.privateKey, crypto, random)
+    this.#context = {
       crypto,
       random,
-      privateKey: options.privateKey.expose(),
-      publicKey: publicKeyBytes(publicKey),
-      mac1Key: mac1KeyOf(publicKey, crypto),
-    }
-    this.#context = {
-      local: this.#local,
-      takeIndex: options.takeIndex,
-      timestamps: new TimestampSource(),
-      meters: options.meters,
-      emit: (output) => this.#outputs.push(output),
+      local: this.#identity,
+      takeIndex,
+      timestamps: new TimestampSource({
+        bound: options.latestTimestamp,
+        reserve: (bound) => emit({ kind: 'save-timestamp', bound }),
+      }),
+      meters,
+      emit,
       awaiting: new Map(),
+      cookieAwaiting: new Map(),
     }
   }
 
   handle(input: EngineInput<Source>, now: Now): void {
     switch (input.kind) {
       case 'add-peer':
-        this.#addPeer(input.peer, input.publicKey, input.presharedKey)
+        this.#addPeer(input, now)
         break
       case 'remove-peer':
         this.#removePeer(input.peer)
         break
+      case 'set-private-key':
+        this.#setPrivateKey(input.privateKey, now)
+        break
       case 'handshake':
-        this.#onHandshake(input.message, input.source, now)
+        this.#onHandshake(input, now)
         break
+      case 'load':
+        this.#load.tell(input.isUnderLoad)
+        break
+      case 'set-preshared-key':
+      case 'set-persistent-keepalive':
       case 'session-wanted':
-        this.#tunnels.get(input.peer)?.onSessionWanted(now)
-        break
       case 'rekey-due':
-        this.#tunnels.get(input.peer)?.onRekeyDue(input.localIndex, now)
-        break
       case 'session-confirmed':
-        this.#tunnels.get(input.peer)?.onSessionConfirmed(input.localIndex, now)
-        break
       case 'activity':
-        this.#tunnels.get(input.peer)?.onActivity(input.activity, input.since, now)
+        this.#tellTunnel(input, now)
         break
       default:
         assertNever(input)
@@ -93,7 +102,10 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
   }
 
   wake(now: Now): void {
-    for (const tunnel of this.#tunnels.values()) tunnel.wake(now)
+    for (let due = this.#deadlines.takeDue(now.instant); due; due = this.#deadlines.takeDue(now.instant)) {
+      due.wake(now)
+      this.#rearm(due)
+    }
   }
 
   poll(): EngineOutput<Source> | undefined {
@@ -101,66 +113,178 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
   }
 
   nextTimeout(): Instant | undefined {
-    let next: Instant | undefined
-    for (const tunnel of this.#tunnels.values()) next = earliest(next, tunnel.nextTimeout())
-    return next
+    return this.#deadlines.next()
   }
 
-  #addPeer(peer: PeerIndex, publicKey: PublicKey<'node'>, presharedKey: Uint8Array | undefined): void {
+  #addPeer(input: Extract<EngineInput<Source>, { kind: 'add-peer' }>, now: Now): void {
+    const { peer, publicKey, presharedKey, persistentKeepalive } = input
     invariant(!this.#tunnels.has(peer) && !this.#peers.has(publicKey), 'a peer is added once')
-    invariant(presharedKey === undefined || presharedKey.length === PRESHARED_KEY_LENGTH, 'a preshared key of 32 bytes')
-    const { crypto, privateKey } = this.#local
-    const bytes = publicKeyBytes(publicKey)
-    invariant(bytes.length === PUBLIC_KEY_LENGTH, 'a public key of 32 bytes')
-    const remote: RemoteKeys = {
-      publicKey: bytes,
-      staticSecret: crypto.x25519(privateKey, bytes),
-      presharedKey: presharedKey?.slice() ?? new Uint8Array(PRESHARED_KEY_LENGTH),
-      mac1Key: mac1KeyOf(publicKey, crypto),
+    if (publicKey === this.#identity?.key) {
+      this.#outputs.push({ kind: 'peer-removed', peer })
+      return
     }
-    const tunnel = new Tunnel(this.#context, peer, remote)
+    const tunnel = new Tunnel(this.#context, peer, publicKey)
     this.#tunnels.set(peer, tunnel)
-    this.#keys.set(peer, publicKey)
     this.#peers.set(publicKey, tunnel)
+    tunnel.setPresharedKey(presharedKey)
+    tunnel.setPersistentKeepalive(persistentKeepalive, now)
+    this.#rearm(tunnel)
   }
 
   #removePeer(peer: PeerIndex): void {
-    const key = this.#keys.get(peer)
-    if (key === undefined) return
-    this.#tunnels.get(peer)?.close()
+    const tunnel = this.#tunnels.get(peer)
+    if (tunnel === undefined) return
+    tunnel.close()
+    this.#rearm(tunnel)
     this.#tunnels.delete(peer)
-    this.#keys.delete(peer)
-    this.#peers.delete(key)
+    this.#peers.delete(tunnel.publicKey)
   }
 
-  #onHandshake(message: Uint8Array, source: Source, now: Now): void {
-    const reason = this.#consume(message, source, now)
+  #setPrivateKey(privateKey: PrivateKey<'node'> | undefined, now: Now): void {
+    const { crypto, random } = this.#context
+    const identity = privateKey && identityOf(privateKey, crypto, random)
+    if (identity?.key === this.#identity?.key) return
+    this.#identity = identity
+    this.#context.local = identity
+    const own = identity && this.#peers.get(identity.key)
+    if (own !== undefined) {
+      this.#removePeer(own.peer)
+      this.#outputs.push({ kind: 'forget-sessions', peer: own.peer }, { kind: 'peer-removed', peer: own.peer })
+    }
+    for (const tunnel of this.#tunnels.values()) {
+      tunnel.onPrivateKeyChanged(now)
+      this.#rearm(tunnel)
+    }
+  }
+
+  #tellTunnel(input: TunnelInput<Source>, now: Now): void {
+    const tunnel = this.#tunnels.get(input.peer)
+    if (tunnel === undefined) return
+    tell(tunnel, input, now)
+    this.#rearm(tunnel)
+  }
+
+  #rearm(tunnel: Tunnel<Source>): void {
+    this.#deadlines.set(tunnel, tunnel.nextTimeout())
+  }
+
+  #onHandshake(input: HandshakeInput<Source>, now: Now): void {
+    const reason = this.#consume(input, now)
     if (reason !== undefined) this.#outputs.push({ kind: 'dropped', reason })
   }
 
-  #consume(message: Uint8Array, source: Source, now: Now): HandshakeDropReason | undefined {
+  #consume(input: HandshakeInput<Source>, now: Now): HandshakeDropReason | undefined {
+    const { message, source } = input
     const kind = messageKindOf(message)
-    if (kind === 'cookie-reply') return 'cookie-reply-not-expected'
     if (kind === undefined || kind === 'transport') return 'not-a-handshake'
-    if (!holdsMac1(message, this.#local.mac1Key, this.#local.crypto)) return 'mac1-wrong'
+    if (kind === 'cookie-reply') return this.#consumeCookieReply(message, now)
+    const identity = this.#identity
+    if (identity === undefined) return 'no-private-key'
+    if (!holdsMac1(message, identity.mac1Key, identity.crypto)) return 'mac1-wrong'
+    const objection = this.#objectionUnderLoad(input, identity, now)
+    if (objection !== undefined) return objection
     return kind === 'initiation'
-      ? this.#consumeInitiation(message, source, now)
+      ? this.#consumeInitiation(identity, message, source, now)
       : this.#consumeResponse(message, source, now)
   }
 
-  #consumeInitiation(message: Uint8Array, source: Source, now: Now): HandshakeDropReason | undefined {
+  #objectionUnderLoad(
+    { message, source, origin }: HandshakeInput<Source>,
+    { cookies }: Identity,
+    now: Now,
+  ): HandshakeDropReason | undefined {
+    if (!this.#load.isUnderLoadWithOneMore(now.instant)) return undefined
+    if (!cookies.holds(message, origin, now.instant)) {
+      const reply = cookies.reply(message, origin, now.instant)
+      this.#outputs.push({ kind: 'send-cookie-reply', message: reply, to: source })
+      return 'cookie-sent'
+    }
+    return this.#limits.take(origin, now.instant) ? undefined : 'source-limited'
+  }
+
+  #consumeCookieReply(message: Uint8Array, now: Now): HandshakeDropReason | undefined {
+    const fields = decodeCookieReply(message)
+    if (fields === undefined) return 'not-a-handshake'
+    const tunnel = this.#context.cookieAwaiting.get(fields.receiver)
+    return tunnel === undefined ? 'cookie-reply-not-expected' : tunnel.onCookieReply(fields, now)
+  }
+
+  #consumeInitiation(
+    identity: Identity,
+    message: Uint8Array,
+    source: Source,
+    now: Now,
+  ): HandshakeDropReason | undefined {
     const fields = decodeInitiation(message)
     if (fields === undefined) return 'not-a-handshake'
-    const initiation = readInitiation(this.#local, fields)
+    const initiation = readInitiation(identity, fields)
     if (typeof initiation === 'string') return initiation
     const tunnel = this.#peers.get(publicKeyFromBytes('node', initiation.initiatorKey))
-    return tunnel === undefined ? 'initiator-unknown' : tunnel.onInitiation(initiation, source, now)
+    if (tunnel === undefined) return 'initiator-unknown'
+    const reason = tunnel.onInitiation(initiation, source, now)
+    this.#rearm(tunnel)
+    return reason
   }
 
   #consumeResponse(message: Uint8Array, source: Source, now: Now): HandshakeDropReason | undefined {
     const fields = decodeResponse(message)
     if (fields === undefined) return 'not-a-handshake'
     const tunnel = this.#context.awaiting.get(fields.receiver)
-    return tunnel === undefined ? 'response-not-awaited' : tunnel.onResponse(fields, source, now)
+    if (tunnel === undefined) return 'response-not-awaited'
+    const reason = tunnel.onResponse(fields, source, now)
+    this.#rearm(tunnel)
+    return reason
+  }
+}
+
+type TunnelInput<Source> = Extract<
+  EngineInput<Source>,
+  {
+    kind:
+      | 'set-preshared-key'
+      | 'set-persistent-keepalive'
+      | 'session-wanted'
+      | 'rekey-due'
+      | 'session-confirmed'
+      | 'activity'
+  }
+>
+
+function tell<Source>(tunnel: Tunnel<Source>, input: TunnelInput<Source>, now: Now): void {
+  switch (input.kind) {
+    case 'set-preshared-key':
+      tunnel.setPresharedKey(input.presharedKey)
+      break
+    case 'set-persistent-keepalive':
+      tunnel.setPersistentKeepalive(input.interval, now)
+      break
+    case 'session-wanted':
+      tunnel.onSessionWanted(now)
+      break
+    case 'rekey-due':
+      tunnel.onRekeyDue(input.localIndex, now)
+      break
+    case 'session-confirmed':
+      tunnel.onSessionConfirmed(input.localIndex, now)
+      break
+    case 'activity':
+      tunnel.onActivity(input.activity, input.since, now)
+      break
+    default:
+      assertNever(input)
+  }
+}
+
+function identityOf(privateKey: PrivateKey<'node'>, crypto: CryptoProvider, random: Random): Identity {
+  const key = privateKey.publicKey(crypto)
+  const publicKey = publicKeyBytes(key)
+  return {
+    crypto,
+    random,
+    key,
+    privateKey: privateKey.expose(),
+    publicKey,
+    mac1Key: mac1KeyOf(key, crypto),
+    cookies: new CookieIssuer(crypto, random, publicKey),
   }
 }

@@ -3,8 +3,15 @@ export type HandshakeDropReason =
   /** Neither initiation nor response, by type and length. */
   | 'not-a-handshake'
   | 'mac1-wrong'
-  /** Cookies are not answered yet: nothing of ours asks for one. */
+  /** No message of ours of that index may have asked for it, or it was answered already. */
   | 'cookie-reply-not-expected'
+  | 'cookie-reply-not-authentic'
+  /** We are under load, and mac2 does not prove its source: a cookie went there. */
+  | 'cookie-sent'
+  /** We are under load, and its source had its share. */
+  | 'source-limited'
+  /** We have no private key. */
+  | 'no-private-key'
   /** A peer's key, or an ephemeral one, has small order. */
   | 'shared-secret-zero'
   | 'initiation-not-authentic'

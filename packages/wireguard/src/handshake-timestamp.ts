@@ -1,4 +1,5 @@
-import { viewOf, type WallTime } from '@weft/base'
+import { viewOf, type WallTime, wallTime } from '@weft/base'
+import { TIMESTAMP_LEAD } from './constants.ts'
 
 /**
  * The timestamp in an initiation: TAI64N, big-endian. WireGuard paper §5.1.
@@ -11,22 +12,49 @@ const TAI64_HIGH = 0x4000_0000
 /** TAI was 10 s ahead of UTC in 1970. Leap seconds since then are left out, as other implementations do. */
 const TAI_OFFSET = 10
 const NANOSECONDS = 1_000_000_000
+/** Where the clock is behind: milliseconds for a million timestamps each, as they are a nanosecond apart then. */
+const MIN_LEAD = 1000
 /** Cuts to 2^24 ns, about 17 ms, so that the timestamp says less about the machine's clock. */
 const COARSENESS = 0xff_ffff
 
-/** Timestamps for initiations, each later than all before it, also where the clock stands still or is set back. */
+/**
+ * Timestamps for initiations, each later than all before it, also where the clock stands still or is set back. Before
+ * one is given that is later than the *bound*, `reserve` is called with a new bound, to be kept over a restart.
+ */
 export class TimestampSource {
+  readonly #reserve: (bound: WallTime) => void
   #seconds = 0
   #nanoseconds = 0
+  #bound: WallTime | undefined
+
+  /** `bound`: no timestamp before the last restart was later. */
+  constructor(options: { readonly bound?: WallTime | undefined; readonly reserve: (bound: WallTime) => void }) {
+    this.#reserve = options.reserve
+    this.#bound = options.bound
+    if (options.bound === undefined) return
+    const bound = Math.max(0, Math.ceil(options.bound))
+    this.#seconds = Math.floor(bound / 1000)
+    this.#nanoseconds = (bound % 1000) * 1_000_000
+  }
 
   next(wall: WallTime): Uint8Array {
+    this.#step(wall)
+    const at = this.#seconds * 1000 + Math.ceil(this.#nanoseconds / 1_000_000)
+    if (this.#bound === undefined || at > this.#bound) {
+      // Of the clock, not of what was kept, or each restart would leave it further ahead.
+      this.#bound = wallTime(Math.max(Math.ceil(wall) + TIMESTAMP_LEAD, at + MIN_LEAD))
+      this.#reserve(this.#bound)
+    }
+    return encodeTimestamp(this.#seconds, this.#nanoseconds)
+  }
+
+  #step(wall: WallTime): void {
     const seconds = Math.max(0, Math.floor(wall / 1000))
     const nanoseconds = (Math.max(0, Math.floor(wall % 1000)) * 1_000_000) & ~COARSENESS
     if (seconds > this.#seconds || (seconds === this.#seconds && nanoseconds > this.#nanoseconds)) {
       this.#seconds = seconds
       this.#nanoseconds = nanoseconds
     } else this.#advance()
-    return encodeTimestamp(this.#seconds, this.#nanoseconds)
   }
 
   #advance(): void {

@@ -13,8 +13,8 @@ import { encodeInitiation, encodeResponse, type InitiationMessage, type Response
  *
  * Four pure steps: `createInitiation` → `readInitiation` (who is it?) and `openInitiation` (is it now?) →
  * `createResponse` → `consumeResponse`. What is refused is a value and changes nothing: a forged response leaves the
- * pending initiation as it was. Cookies (mac2, §5.4.7) are not made or asked for: mac2 is zero, and what stands in its
- * place is not looked at.
+ * pending initiation as it was. Here mac2 is zero, and what stands in its place is not looked at: cookies (§5.4.7) are
+ * `CookieHolder`'s and `CookieIssuer`'s.
  */
 const CONSTRUCTION = 'Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s'
 const IDENTIFIER = utf8('WireGuard v1 zx2c4 Jason@zx2c4.com')

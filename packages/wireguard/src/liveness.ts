@@ -1,5 +1,5 @@
-import { type Instant, later } from '@weft/base'
-import { KEEPALIVE_TIMEOUT, UNANSWERED_TIMEOUT } from './constants.ts'
+import { type Duration, type Instant, invariant, later } from '@weft/base'
+import { KEEPALIVE_TIMEOUT, MAX_PERSISTENT_KEEPALIVE, UNANSWERED_TIMEOUT } from './constants.ts'
 import type { EngineMeters, TunnelActivity } from './engine-interface.ts'
 import type { PeerIndex } from './session.ts'
 import type { Timers } from './timers.ts'
@@ -12,6 +12,8 @@ import type { Timers } from './timers.ts'
  * path reports its next edge), *timed* (a deadline is set; there the meter is read: cleared → watched, moved → timed
  * anew, old enough → acted upon), or *resting* (nothing to look for until the next handshake completes). So a busy
  * tunnel costs one report each in 10 or 15 s.
+ *
+ * The persistent keepalive is a deadline alone: where it comes, the meter tells whether the tunnel was silent.
  */
 export class Liveness {
   readonly #peer: PeerIndex
@@ -23,6 +25,7 @@ export class Liveness {
   #completedAt: Instant | undefined
   #gaveUpAt: Instant | undefined
   #keptAt: Instant | undefined
+  #persistent: Duration | undefined
 
   constructor(options: {
     readonly peer: PeerIndex
@@ -41,24 +44,24 @@ export class Liveness {
   onHandshakeComplete(now: Instant): void {
     this.#completedAt = now
     this.#gaveUpAt = undefined
-    if (!this.#timers.isSet('answer')) this.#watchFor('sent')
+    if (!this.#timers.isSet('new-handshake')) this.#watchFor('sent')
     if (!this.#timers.isSet('keepalive')) this.#watchFor('received')
   }
 
   /** What is still unanswered is no reason for another attempt; what is sent from now on is. */
   onGivenUp(now: Instant): void {
     this.#gaveUpAt = now
-    this.#timers.set('answer', this.#answerDeadline(now))
+    this.#timers.set('new-handshake', this.#answerDeadline(now))
   }
 
   onActivity(activity: TunnelActivity, since: Instant | undefined, now: Instant): void {
     this.#watched.delete(activity)
     // Answered already: looked at again only after the usual time, or a busy tunnel would report every packet.
-    if (activity === 'sent') this.#timers.set('answer', this.#answerDeadline(since ?? now))
+    if (activity === 'sent') this.#timers.set('new-handshake', this.#answerDeadline(since ?? now))
     else this.#timers.set('keepalive', this.#keepaliveDeadline(since ?? now))
   }
 
-  /** The deadline `answer` has come. True: a new handshake is wanted, and the activity rests. */
+  /** The deadline `new-handshake` has come. True: a new handshake is wanted, and the activity rests. */
   isAnswerOverdue(now: Instant, hasSession: boolean): boolean {
     const { unansweredSince, lastSent } = this.#meters.meter(this.#peer)
     if (unansweredSince === undefined) {
@@ -66,11 +69,11 @@ export class Liveness {
       return false
     }
     if (this.#gaveUpAt !== undefined && (lastSent === undefined || lastSent <= this.#gaveUpAt)) {
-      if (hasSession) this.#timers.set('answer', this.#answerDeadline(now))
+      if (hasSession) this.#timers.set('new-handshake', this.#answerDeadline(now))
       return false
     }
     if (now >= later(this.#sinceComplete(unansweredSince), UNANSWERED_TIMEOUT)) return true
-    this.#timers.set('answer', this.#answerDeadline(unansweredSince))
+    this.#timers.set('new-handshake', this.#answerDeadline(unansweredSince))
     return false
   }
 
@@ -91,6 +94,25 @@ export class Liveness {
   onKeepaliveSent(now: Instant): void {
     this.#keptAt = now
     this.#watchFor('received')
+  }
+
+  /** Begins with a keepalive at once, so that a peer behind a NAT is reachable from then on. */
+  setPersistentKeepalive(interval: Duration | undefined, now: Instant): void {
+    invariant(interval === undefined || (interval > 0 && interval <= MAX_PERSISTENT_KEEPALIVE), 'an interval in bounds')
+    this.#persistent = interval
+    if (interval === undefined) this.#timers.clear('persistent-keepalive')
+    else this.#timers.set('persistent-keepalive', now)
+  }
+
+  /** The deadline `persistent-keepalive` has come. True: a keepalive is to be sent now. Any packet puts it off. */
+  isPersistentKeepaliveDue(now: Instant): boolean {
+    if (this.#persistent === undefined) return false
+    const { lastSent, lastReceived } = this.#meters.meter(this.#peer)
+    const last = lastSent === undefined ? lastReceived : latest(lastSent, lastReceived)
+    const deadline = last === undefined ? now : later(last, this.#persistent)
+    const isDue = deadline <= now
+    this.#timers.set('persistent-keepalive', isDue ? later(now, this.#persistent) : deadline)
+    return isDue
   }
 
   #watchFor(activity: TunnelActivity): void {

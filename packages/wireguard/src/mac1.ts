@@ -3,7 +3,7 @@ import { type CryptoProvider, type PublicKey, publicKeyBytes } from '@weft/keys'
 import { INITIATION_LENGTH, RESPONSE_LENGTH } from './constants.ts'
 
 /** The two MACs at the end of an initiation or response: mac1, then mac2. */
-const MAC_LENGTH = 16
+export const MAC_LENGTH = 16
 const LABEL_MAC1 = utf8('mac1----')
 
 /** The key under which messages to the owner of that public key carry their mac1. WireGuard paper §5.4.4. */

@@ -50,6 +50,16 @@ export interface ResponseMessage {
   readonly sealedNothing: Uint8Array
 }
 
+export interface CookieReplyMessage {
+  readonly receiver: number
+  /** 24 bytes. */
+  readonly nonce: Uint8Array
+  /** 16 bytes and their tag. */
+  readonly sealedCookie: Uint8Array
+}
+
+export const COOKIE_NONCE_LENGTH = 24
+
 export type MessageKind = 'initiation' | 'response' | 'cookie-reply' | 'transport'
 
 /** Told by the type and the length alone; `undefined` where the datagram is none of WireGuard's. */
@@ -114,5 +124,25 @@ export function decodeResponse(message: Uint8Array): ResponseMessage | undefined
     receiver: view.getUint32(8, true),
     ephemeral: message.subarray(12, 44),
     sealedNothing: message.subarray(44, 60),
+  }
+}
+
+export function encodeCookieReply(fields: CookieReplyMessage): Uint8Array {
+  const message = new Uint8Array(COOKIE_REPLY_LENGTH)
+  const view = viewOf(message)
+  view.setUint32(0, MESSAGE_COOKIE_REPLY, true)
+  view.setUint32(4, fields.receiver, true)
+  message.set(fields.nonce, 8)
+  message.set(fields.sealedCookie, 32)
+  return message
+}
+
+/** The fields as views into the message; `undefined` where it is no cookie reply. */
+export function decodeCookieReply(message: Uint8Array): CookieReplyMessage | undefined {
+  if (messageKindOf(message) !== 'cookie-reply') return undefined
+  return {
+    receiver: viewOf(message).getUint32(4, true),
+    nonce: message.subarray(8, 32),
+    sealedCookie: message.subarray(32, 64),
   }
 }

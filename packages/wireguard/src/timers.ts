@@ -1,14 +1,23 @@
 import type { Instant } from '@weft/base'
 
 /**
- * A tunnel's deadlines by name.
- * - `initiate`: send an initiation, the next one, or give up
+ * A tunnel's deadlines by name; ages of sessions are the fast path's. WireGuard paper §6.
+ * - `rekey-attempt`: give up, 90 s after the first initiation
+ * - `rekey-timeout`: send an initiation, the first or the next one, 5 s and a jitter after the last handshake message
  * - `settle-crossing`: the other end's session did not come into use; take the own one
- * - `answer`: look whether what was sent is still unanswered
- * - `keepalive`: look whether a packet is still owed
- * - `forget`: forget all sessions
+ * - `new-handshake`: look whether what was sent is still unanswered after 10 s + 5 s and a jitter
+ * - `keepalive`: look whether a packet is still owed after 10 s
+ * - `persistent-keepalive`: look whether the tunnel was silent for so long
+ * - `forget-sessions`: 3 × 180 s after the last handshake
  */
-export type TimerName = 'initiate' | 'settle-crossing' | 'answer' | 'keepalive' | 'forget'
+export type TimerName =
+  | 'rekey-attempt'
+  | 'rekey-timeout'
+  | 'settle-crossing'
+  | 'new-handshake'
+  | 'keepalive'
+  | 'persistent-keepalive'
+  | 'forget-sessions'
 
 /** Absolute deadlines, one for each name; setting one replaces it. */
 export class Timers {

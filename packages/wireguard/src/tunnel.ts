@@ -1,4 +1,15 @@
-import { assertNever, type Instant, invariant, later, milliseconds, type Now, randomFraction } from '@weft/base'
+import {
+  assertNever,
+  type Duration,
+  type Instant,
+  invariant,
+  later,
+  milliseconds,
+  type Now,
+  type Random,
+  randomFraction,
+} from '@weft/base'
+import type { CryptoProvider, PublicKey } from '@weft/keys'
 import {
   CROSSING_TIMEOUT,
   FORGET_AFTER_TIME,
@@ -10,6 +21,7 @@ import {
   REKEY_JITTER_LIMIT,
   REKEY_TIMEOUT,
 } from './constants.ts'
+import { CookieHolder } from './cookie-holder.ts'
 import type { EngineMeters, EngineOutput, TunnelActivity } from './engine-interface.ts'
 import {
   consumeResponse,
@@ -19,31 +31,36 @@ import {
   openInitiation,
   type PendingInitiation,
   type ReadInitiation,
-  type RemoteKeys,
   type TransportKeys,
 } from './handshake.ts'
 import type { HandshakeDropReason } from './handshake-drop.ts'
 import { isLaterTimestamp, TIMESTAMP_LENGTH, type TimestampSource } from './handshake-timestamp.ts'
 import { Liveness } from './liveness.ts'
-import type { ResponseMessage } from './messages.ts'
+import type { CookieReplyMessage, ResponseMessage } from './messages.ts'
+import { RemotePeer } from './remote-peer.ts'
 import type { PeerIndex, TransportSession } from './session.ts'
 import { type TimerName, Timers } from './timers.ts'
 
 /** What all tunnels of an engine share. */
 export interface TunnelContext<Source> {
-  readonly local: LocalKeys
+  readonly crypto: CryptoProvider
+  readonly random: Random
+  /** Absent: there is no private key. */
+  local: LocalKeys | undefined
   readonly takeIndex: () => number
   readonly timestamps: TimestampSource
   readonly meters: EngineMeters
   readonly emit: (output: EngineOutput<Source>) => void
   /** Which tunnel's initiation waits for a response to that index. */
   readonly awaiting: Map<number, Tunnel<Source>>
+  /** Which tunnel's last message a cookie reply to that index is for. */
+  readonly cookieAwaiting: Map<number, Tunnel<Source>>
 }
 
 /** This end's attempt at a new session as initiator. */
 type Attempt<Source> =
   | { readonly kind: 'none' }
-  /** Wanted, but the last handshake message was sent less than 5 s ago. */
+  /** Wanted, but the last handshake message was sent less than 5 s ago, or there is no private key. */
   | { readonly kind: 'deferred' }
   | {
       readonly kind: 'awaiting-response'
@@ -82,8 +99,10 @@ interface KnownSession {
  */
 export class Tunnel<Source> {
   readonly #context: TunnelContext<Source>
-  readonly #peer: PeerIndex
-  readonly #remote: RemoteKeys
+  readonly peer: PeerIndex
+  readonly publicKey: PublicKey<'node'>
+  readonly #remote: RemotePeer
+  readonly #cookie: CookieHolder
   readonly #timers = new Timers()
   readonly #liveness: Liveness
   #attempt: Attempt<Source> = { kind: 'none' }
@@ -94,11 +113,16 @@ export class Tunnel<Source> {
   /** Of the peer's last initiation. */
   #timestamp: Uint8Array = new Uint8Array(TIMESTAMP_LENGTH)
   #initiationConsumedAt: Instant | undefined
+  /** Of the last handshake message of ours. */
+  #messageIndex: number | undefined
 
-  constructor(context: TunnelContext<Source>, peer: PeerIndex, remote: RemoteKeys) {
+  constructor(context: TunnelContext<Source>, peer: PeerIndex, publicKey: PublicKey<'node'>) {
     this.#context = context
-    this.#peer = peer
-    this.#remote = remote
+    this.peer = peer
+    this.publicKey = publicKey
+    this.#remote = new RemotePeer(context.crypto, publicKey)
+    this.#remote.setPrivateKey(context.local?.privateKey)
+    this.#cookie = new CookieHolder(context.crypto, this.#remote.publicKey)
     this.#liveness = new Liveness({
       peer,
       timers: this.#timers,
@@ -112,6 +136,15 @@ export class Tunnel<Source> {
     return this.#timers.next()
   }
 
+  /** For every response from now on, one that is awaited included. */
+  setPresharedKey(presharedKey: Uint8Array | undefined): void {
+    this.#remote.setPresharedKey(presharedKey)
+  }
+
+  setPersistentKeepalive(interval: Duration | undefined, now: Now): void {
+    this.#liveness.setPersistentKeepalive(interval, now.instant)
+  }
+
   /** Acts on every deadline that is due. */
   wake(now: Now): void {
     for (let name = this.#timers.takeDue(now.instant); name; name = this.#timers.takeDue(now.instant))
@@ -121,7 +154,20 @@ export class Tunnel<Source> {
   /** The peer is removed: keys are wiped, and no response is awaited. */
   close(): void {
     this.#transitionTo({ kind: 'none' })
+    this.#forgetMessage()
+    this.#remote.wipe()
     this.#timers.clearAll()
+  }
+
+  /** Sessions of the old key end; a handshake under way begins anew. */
+  onPrivateKeyChanged(now: Now): void {
+    const isWanted = this.#attempt.kind !== 'none'
+    this.#transitionTo({ kind: 'none' })
+    this.#forgetMessage()
+    this.#remote.setPrivateKey(this.#context.local?.privateKey)
+    this.#handshakeSentAt = undefined
+    if (this.#timers.isSet('forget-sessions')) this.#forgetSessions()
+    if (isWanted) this.#wantHandshake(now)
   }
 
   onSessionWanted(now: Now): void {
@@ -140,7 +186,12 @@ export class Tunnel<Source> {
     if (localIndex !== this.#next?.localIndex) return
     this.#current = this.#next
     this.#next = undefined
-    this.#complete(now.instant)
+    this.#onComplete(now.instant)
+  }
+
+  /** What is sent next carries it; nothing is sent for it. */
+  onCookieReply(reply: CookieReplyMessage, now: Now): HandshakeDropReason | undefined {
+    return this.#cookie.onReply(reply, now.instant)
   }
 
   onInitiation(initiation: ReadInitiation, source: Source, now: Now): HandshakeDropReason | undefined {
@@ -149,7 +200,7 @@ export class Tunnel<Source> {
     if (!isLaterTimestamp(opened.timestamp, this.#timestamp)) return 'initiation-replayed'
     if (this.#consumedAnInitiationJustBefore(now.instant)) return 'initiations-too-frequent'
     const localIndex = this.#context.takeIndex()
-    const response = createResponse(this.#context.local, this.#remote, initiation, localIndex)
+    const response = createResponse(this.#local(), this.#remote, initiation, localIndex)
     if (typeof response === 'string') return response
 
     this.#timestamp = opened.timestamp
@@ -160,16 +211,17 @@ export class Tunnel<Source> {
       now.instant,
     )
     this.#next = known(session, now.instant)
+    this.#complete(response.message, localIndex, now.instant)
     // The session goes first, so that it is there when the initiator's first packet comes.
-    this.#context.emit({ kind: 'install-session', peer: this.#peer, session, proven: undefined })
-    this.#context.emit({ kind: 'send-response', peer: this.#peer, message: response.message, to: source })
+    this.#context.emit({ kind: 'install-session', peer: this.peer, session, proven: undefined })
+    this.#context.emit({ kind: 'send-response', peer: this.peer, message: response.message, to: source })
     return undefined
   }
 
   onResponse(message: ResponseMessage, source: Source, now: Now): HandshakeDropReason | undefined {
     const attempt = this.#attempt
     invariant(attempt.kind === 'awaiting-response', 'a tunnel that is listed awaits a response')
-    const keys = consumeResponse(this.#context.local, this.#remote, attempt.pending, message)
+    const keys = consumeResponse(this.#local(), this.#remote, attempt.pending, message)
     if (typeof keys === 'string') return keys
     const session = this.#derive(
       { role: 'initiator', localIndex: message.receiver, remoteIndex: message.sender, keys },
@@ -185,20 +237,26 @@ export class Tunnel<Source> {
 
   #onDeadline(name: TimerName, now: Now): void {
     switch (name) {
-      case 'initiate':
-        this.#onInitiateDeadline(now)
+      case 'rekey-attempt':
+        this.#giveUp(now.instant)
+        break
+      case 'rekey-timeout':
+        this.#onRekeyTimeout(now)
         break
       case 'settle-crossing':
         if (this.#attempt.kind === 'settling') this.#install(this.#attempt.session, this.#attempt.source, now.instant)
         break
-      case 'answer':
+      case 'new-handshake':
         if (this.#liveness.isAnswerOverdue(now.instant, this.#hasSession(now.instant))) this.#wantHandshake(now)
         break
       case 'keepalive':
         if (this.#liveness.isKeepaliveOverdue(now.instant, this.#hasSession(now.instant)))
           this.#sendKeepalive(now.instant)
         break
-      case 'forget':
+      case 'persistent-keepalive':
+        if (this.#liveness.isPersistentKeepaliveDue(now.instant)) this.#sendKeepalive(now.instant)
+        break
+      case 'forget-sessions':
         this.#forgetSessions()
         break
       default:
@@ -208,30 +266,30 @@ export class Tunnel<Source> {
 
   #wantHandshake(now: Now): void {
     if (this.#attempt.kind !== 'none') return
-    if (this.#mayInitiate(now.instant)) this.#initiate(now, now.instant)
+    if (this.#context.local === undefined) this.#transitionTo({ kind: 'deferred' })
+    else if (this.#mayInitiate(now.instant)) this.#initiate(now, now.instant)
     else {
       this.#transitionTo({ kind: 'deferred' })
-      this.#timers.set('initiate', this.#initiationAllowedAt(now.instant))
+      this.#timers.set('rekey-timeout', this.#initiationAllowedAt(now.instant))
     }
   }
 
-  #onInitiateDeadline(now: Now): void {
+  #onRekeyTimeout(now: Now): void {
     const attempt = this.#attempt
     if (attempt.kind === 'deferred') {
       this.#transitionTo({ kind: 'none' })
       this.#wantHandshake(now)
     } else if (attempt.kind === 'awaiting-response') {
-      if (now.instant >= later(attempt.startedAt, REKEY_ATTEMPT_TIME)) this.#giveUp(now.instant)
-      else if (this.#mayInitiate(now.instant)) this.#initiate(now, attempt.startedAt)
-      else this.#armRetry(this.#initiationAllowedAt(now.instant), attempt.startedAt)
+      if (this.#mayInitiate(now.instant)) this.#initiate(now, attempt.startedAt)
+      else this.#timers.set('rekey-timeout', this.#initiationAllowedAt(now.instant))
     }
   }
 
   #initiate(now: Now, startedAt: Instant): void {
-    const { local, takeIndex, timestamps, emit } = this.#context
+    const { takeIndex, timestamps, emit } = this.#context
     this.#handshakeSentAt = now.instant
     const fields = { localIndex: takeIndex(), timestamp: timestamps.next(now.wall) }
-    const initiation = createInitiation(local, this.#remote, fields)
+    const initiation = createInitiation(this.#local(), this.#remote, fields)
     if (typeof initiation === 'string') {
       emit({ kind: 'dropped', reason: initiation })
       this.#giveUp(now.instant)
@@ -239,13 +297,23 @@ export class Tunnel<Source> {
     }
     const { message, pending } = initiation
     this.#transitionTo({ kind: 'awaiting-response', pending, startedAt, sentAt: now.instant })
-    this.#armRetry(this.#jittered(later(now.instant, REKEY_TIMEOUT)), startedAt)
-    emit({ kind: 'send-initiation', peer: this.#peer, message })
+    this.#timers.set('rekey-attempt', later(startedAt, REKEY_ATTEMPT_TIME))
+    this.#timers.set('rekey-timeout', this.#jittered(later(now.instant, REKEY_TIMEOUT)))
+    this.#complete(message, pending.localIndex, now.instant)
+    emit({ kind: 'send-initiation', peer: this.peer, message })
   }
 
-  #armRetry(at: Instant, startedAt: Instant): void {
-    const giveUpAt = later(startedAt, REKEY_ATTEMPT_TIME)
-    this.#timers.set('initiate', at < giveUpAt ? at : giveUpAt)
+  /** Adds mac2 to a message that is sent now, and makes way for a cookie reply to it. */
+  #complete(message: Uint8Array, localIndex: number, now: Instant): void {
+    this.#cookie.complete(message, now)
+    this.#forgetMessage()
+    this.#messageIndex = localIndex
+    this.#context.cookieAwaiting.set(localIndex, this)
+  }
+
+  #forgetMessage(): void {
+    if (this.#messageIndex !== undefined) this.#context.cookieAwaiting.delete(this.#messageIndex)
+    this.#messageIndex = undefined
   }
 
   /** A response of ours counts too: the peer's session is likely to come into use, and ours would cross it. */
@@ -260,35 +328,35 @@ export class Tunnel<Source> {
   #giveUp(now: Instant): void {
     this.#transitionTo({ kind: 'none' })
     this.#liveness.onGivenUp(now)
-    this.#context.emit({ kind: 'drop-staged', peer: this.#peer })
-    this.#context.emit({ kind: 'given-up', peer: this.#peer })
+    this.#context.emit({ kind: 'drop-staged', peer: this.peer })
+    this.#context.emit({ kind: 'given-up', peer: this.peer })
   }
 
   #install(session: TransportSession, proven: Source, now: Instant): void {
     this.#current = known(session, now)
     this.#next = undefined
-    this.#context.emit({ kind: 'install-session', peer: this.#peer, session, proven })
+    this.#context.emit({ kind: 'install-session', peer: this.peer, session, proven })
     // The responder may not use the session before it has heard from us with it.
-    this.#context.emit({ kind: 'send-keepalive', peer: this.#peer })
-    this.#complete(now)
+    this.#context.emit({ kind: 'send-keepalive', peer: this.peer })
+    this.#onComplete(now)
   }
 
-  #complete(now: Instant): void {
+  #onComplete(now: Instant): void {
     this.#transitionTo({ kind: 'none' })
     this.#liveness.onHandshakeComplete(now)
-    this.#context.emit({ kind: 'handshake-complete', peer: this.#peer })
+    this.#context.emit({ kind: 'handshake-complete', peer: this.peer })
   }
 
   #sendKeepalive(now: Instant): void {
-    this.#context.emit({ kind: 'send-keepalive', peer: this.#peer })
+    this.#context.emit({ kind: 'send-keepalive', peer: this.peer })
     this.#liveness.onKeepaliveSent(now)
   }
 
   #forgetSessions(): void {
     this.#current = undefined
     this.#next = undefined
-    this.#timers.clear('answer', 'keepalive')
-    this.#context.emit({ kind: 'forget-sessions', peer: this.#peer })
+    this.#timers.clear('new-handshake', 'keepalive', 'forget-sessions')
+    this.#context.emit({ kind: 'forget-sessions', peer: this.peer })
   }
 
   #transitionTo(attempt: Attempt<Source>): void {
@@ -297,14 +365,14 @@ export class Tunnel<Source> {
       this.#context.awaiting.delete(pending.localIndex)
       pending.ephemeralPrivate.fill(0)
     }
-    this.#timers.clear('initiate', 'settle-crossing')
+    this.#timers.clear('rekey-attempt', 'rekey-timeout', 'settle-crossing')
     this.#attempt = attempt
     if (attempt.kind === 'awaiting-response') this.#context.awaiting.set(attempt.pending.localIndex, this)
   }
 
   /** A session that begins now; it ends the wait for forgetting all of them. */
   #derive(established: Established, now: Instant): TransportSession {
-    this.#timers.set('forget', later(now, FORGET_AFTER_TIME))
+    this.#timers.set('forget-sessions', later(now, FORGET_AFTER_TIME))
     const isInitiator = established.role === 'initiator'
     return {
       role: established.role,
@@ -318,6 +386,12 @@ export class Tunnel<Source> {
     }
   }
 
+  #local(): LocalKeys {
+    const { local } = this.#context
+    invariant(local !== undefined, 'handshakes are made with a private key only')
+    return local
+  }
+
   #hasSession(now: Instant): boolean {
     return this.#current !== undefined && now < this.#current.rejectAfter
   }
@@ -327,13 +401,13 @@ export class Tunnel<Source> {
   }
 
   #givesWay(): boolean {
-    const ours = this.#context.local.publicKey
+    const ours = this.#local().publicKey
     const at = ours.findIndex((byte, i) => byte !== this.#remote.publicKey[i])
     return (ours[at] ?? 0) > (this.#remote.publicKey[at] ?? 0)
   }
 
   #jittered(at: Instant): Instant {
-    return later(at, milliseconds(randomFraction(this.#context.local.random) * REKEY_JITTER_LIMIT))
+    return later(at, milliseconds(randomFraction(this.#context.random) * REKEY_JITTER_LIMIT))
   }
 }
 

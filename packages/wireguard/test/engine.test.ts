@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { type WallTime, wallTime } from '@weft/base'
+import type { PrivateKey } from '@weft/keys'
+import { WireGuardEngine } from '../src/index.ts'
+import { at, enginePair, messageIn, reasonsIn } from './support/engine-pair.ts'
+import { opensslCrypto } from './support/openssl-crypto.ts'
+import { SeededRandom } from './support/seeded-random.ts'
 import { PEER, type SimulatedNode, simulatedNow } from './support/simulated-node.ts'
 import { TwoNodes, type Wire } from './support/two-nodes.ts'
 
@@ -54,6 +60,42 @@ describe('a session', () => {
     assert.equal(net.alice.engine.nextTimeout(), undefined)
     assert.equal(net.bob.engine.nextTimeout(), undefined)
   })
+})
+
+test('a session that its initiator never uses is forgotten too', () => {
+  const { alice, bob } = enginePair()
+  bob.receive(alice.initiate(at(0)), at(0))
+  assert.equal(bob.engine.nextTimeout(), at(540 * SECOND).instant)
+  assert.deepEqual(bob.wake(at(540 * SECOND)), [{ kind: 'forget-sessions', peer: PEER }])
+  assert.equal(bob.engine.nextTimeout(), undefined)
+})
+
+test('a completed handshake leaves one deadline, and a removed peer none', () => {
+  const { alice, bob } = enginePair()
+  alice.receive(messageIn(bob.receive(alice.initiate(at(0)), at(0)), 'send-response'), at(0))
+  assert.equal(alice.engine.nextTimeout(), at(540 * SECOND).instant)
+  alice.tell({ kind: 'remove-peer', peer: PEER }, at(0))
+  assert.equal(alice.engine.nextTimeout(), undefined)
+  assert.deepEqual(alice.wake(at(540 * SECOND)), [])
+})
+
+test('an engine that is told the timestamp it saved goes on after it, and saves the next before it is sent', () => {
+  const { alice, bob } = enginePair()
+  bob.receive(alice.initiate(at(0)), at(0))
+  for (const [latestTimestamp, reasons] of [
+    [wallTime(at(61 * SECOND).wall), []],
+    [undefined, ['initiation-replayed']],
+  ] as const) {
+    const again = engineWith(alice.privateKey, latestTimestamp)
+    again.handle({ kind: 'add-peer', peer: PEER, publicKey: bob.publicKey }, at(0))
+    again.handle({ kind: 'session-wanted', peer: PEER }, at(-24 * HOUR))
+    const [saved, sent] = [again.poll(), again.poll()]
+    assert.equal(saved?.kind, 'save-timestamp')
+    assert.ok(saved?.kind === 'save-timestamp' && saved.bound > (latestTimestamp ?? 0))
+    assert.equal(sent?.kind, 'send-initiation')
+    const message = sent?.kind === 'send-initiation' ? sent.message : new Uint8Array(0)
+    assert.deepEqual(reasonsIn(bob.receive(message, at(SECOND))), reasons)
+  }
 })
 
 describe('renewal', () => {
@@ -329,4 +371,18 @@ function everySecond(net: TwoNodes, seconds: number): void {
     net.send(net.alice, 'a', second * SECOND)
     net.send(net.bob, 'b', second * SECOND + 500)
   }
+}
+
+function engineWith(privateKey: PrivateKey<'node'>, latestTimestamp: WallTime | undefined): WireGuardEngine<string> {
+  let index = 1
+  return new WireGuardEngine<string>({
+    crypto: opensslCrypto,
+    random: new SeededRandom(9),
+    privateKey,
+    latestTimestamp,
+    takeIndex: () => index++,
+    meters: {
+      meter: () => ({ lastSent: undefined, lastReceived: undefined, unansweredSince: undefined, owedSince: undefined }),
+    },
+  })
 }

@@ -272,14 +272,19 @@ function setUp(presharedKey?: Uint8Array) {
     random: new SeededRandom(1),
     privateKey,
     takeIndex: () => index++,
-    meters: { meter: () => ({ lastSent: undefined, unansweredSince: undefined, owedSince: undefined }) },
+    meters: {
+      meter: () => ({ lastSent: undefined, lastReceived: undefined, unansweredSince: undefined, owedSince: undefined }),
+    },
   })
   const added = { kind: 'add-peer', peer: BOB, publicKey: publicKeyFromBytes('node', bob.publicKey) } as const
   alice.handle(presharedKey === undefined ? added : { ...added, presharedKey }, at(0))
 
-  const outputs = (): EngineOutput<string>[] => [...drain(alice)]
+  const outputs = (): EngineOutput<string>[] => [...drain(alice)].filter(({ kind }) => kind !== 'save-timestamp')
   const receive = (message: Uint8Array, milliseconds = 0): EngineOutput<string>[] => {
-    alice.handle({ kind: 'handshake', message, source: 'there' }, at(milliseconds))
+    alice.handle(
+      { kind: 'handshake', message, source: 'there', origin: Uint8Array.of(192, 0, 2, 1, 0, 9) },
+      at(milliseconds),
+    )
     return outputs()
   }
   const initiate = (): Uint8Array => {

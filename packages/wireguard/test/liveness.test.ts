@@ -23,7 +23,7 @@ test('a completed handshake is an answer to what was sent before it', () => {
   meter.unansweredSince = instant(0)
   liveness.onHandshakeComplete(instant(14_000))
   liveness.onActivity('sent', instant(0), instant(14_000))
-  assert.equal(deadline('answer'), 29_300)
+  assert.equal(deadline('new-handshake'), 29_300)
   assert.ok(!liveness.isAnswerOverdue(instant(28_999), true))
   assert.ok(liveness.isAnswerOverdue(instant(29_300), true))
 })
@@ -37,7 +37,7 @@ test('a deadline whose meter has moved is set anew, and one whose meter is clear
   assert.ok(!liveness.isAnswerOverdue(instant(15_300), true))
   assert.ok(!liveness.isKeepaliveOverdue(instant(10_000), true))
   assert.equal(deadline('keepalive'), 19_000)
-  assert.equal(deadline('answer'), 24_300)
+  assert.equal(deadline('new-handshake'), 24_300)
   meter.unansweredSince = meter.owedSince = undefined
   assert.ok(!liveness.isAnswerOverdue(instant(24_300), true))
   assert.ok(!liveness.isKeepaliveOverdue(instant(19_000), true))
@@ -61,9 +61,10 @@ test('without a session no keepalive is owed', () => {
 function setUp() {
   const meter: {
     lastSent: Instant | undefined
+    lastReceived: Instant | undefined
     unansweredSince: Instant | undefined
     owedSince: Instant | undefined
-  } = { lastSent: undefined, unansweredSince: undefined, owedSince: undefined }
+  } = { lastSent: undefined, lastReceived: undefined, unansweredSince: undefined, owedSince: undefined }
   const watched: string[] = []
   const timers = new Timers()
   const liveness = new Liveness({

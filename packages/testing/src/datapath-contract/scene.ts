@@ -53,9 +53,9 @@ export class Scene {
   }
 
   /** Adds bob with his addresses and a path, and lets all in that he sends. */
-  async addBob(): Promise<void> {
+  async addBob({ roams = false } = {}): Promise<void> {
     await this.tell(
-      { kind: 'add-peer', peer: BOB },
+      { kind: 'add-peer', peer: BOB, roams },
       { kind: 'set-allowed-ips', peer: BOB, prefixes: prefixes(`${BOB4}/32`, `${BOB6}/128`) },
       { kind: 'set-path', peer: BOB, path: { route: this.direct(), mtu: MTU } },
       { kind: 'set-filter', rules: [allowAll] },

@@ -94,6 +94,20 @@ export function wayUpClaims(make: MakeHarness): void {
     })
   })
 
+  claimOf(make, 'a flood of cookie replies, which need no key, does not keep handshakes out', async (scene) => {
+    await scene.tell({ kind: 'set-local-keys', keys: [nodeKey(1)] })
+    const reply = new Uint8Array(COOKIE_REPLY_LENGTH)
+    reply[0] = 3
+    for (let i = 0; i < FLOOD; i++) scene.h.receive(reply)
+    await scene.h.until(() => scene.h.drops()['rate-limited'] > 0)
+    const message = handshakeMessage(1, INITIATION_LENGTH, nodeKey(1))
+    const replies = scene.h.untaken('handshake')
+    await scene.h.until(() => {
+      if (scene.h.untaken('handshake') === replies) scene.h.receive(message)
+      return scene.h.untaken('handshake') > replies
+    })
+  })
+
   claimOf(make, 'a datagram of the node is sent as it is', async (scene) => {
     const path = scene.direct(scene.h.other)
     assert.ok(path.kind === 'direct')

@@ -5,6 +5,8 @@ import { opensslCrypto } from './openssl-crypto.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 export const PEER = 0 as PeerIndex
+/** Where everything on the simulated wire comes from: 192.0.2.1:7481. */
+const ORIGIN = Uint8Array.of(192, 0, 2, 1, 0x1d, 0x39)
 
 /** What crosses the simulated wire. Transport data is not sealed: whoever has the key it was sent with reads it. */
 export type Datagram =
@@ -30,6 +32,7 @@ export class SimulatedNode {
   readonly #dueReported = new Set<number>()
   #isWanting = false
   #lastSent: Instant | undefined
+  #lastReceived: Instant | undefined
   #unansweredSince: Instant | undefined
   #owedSince: Instant | undefined
 
@@ -51,6 +54,7 @@ export class SimulatedNode {
       meters: {
         meter: () => ({
           lastSent: this.#lastSent,
+          lastReceived: this.#lastReceived,
           unansweredSince: this.#unansweredSince,
           owedSince: this.#owedSince,
         }),
@@ -78,7 +82,7 @@ export class SimulatedNode {
 
   receive(datagram: Datagram, now: Now): void {
     if (datagram.kind === 'handshake')
-      this.engine.handle({ kind: 'handshake', message: datagram.message, source: this.name }, now)
+      this.engine.handle({ kind: 'handshake', message: datagram.message, source: this.name, origin: ORIGIN }, now)
     else this.#open(datagram, now)
     this.settle(now)
   }
@@ -99,6 +103,7 @@ export class SimulatedNode {
     switch (output.kind) {
       case 'send-initiation':
       case 'send-response':
+      case 'send-cookie-reply':
         this.#transmit({ kind: 'handshake', message: output.message })
         break
       case 'install-session':
@@ -161,6 +166,7 @@ export class SimulatedNode {
     if (session === undefined || now.instant >= session.rejectAfter) return
     if (toHex(session.receiveKey) !== datagram.key) return
     this.#unansweredSince = undefined
+    this.#lastReceived = now.instant
     if (datagram.packet !== undefined) {
       this.#owedSince ??= now.instant
       this.delivered.push(datagram.packet)

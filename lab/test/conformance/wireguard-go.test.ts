@@ -1,0 +1,3 @@
+import { conformsWith } from './scenarios.ts'
+
+conformsWith('wireguard-go')
