@@ -1,9 +1,11 @@
 /** Machines in network namespaces, joined by switches: what scenarios and the playground are made of. */
 export { Capture } from './capture.ts'
+export { Internet, Site, type SiteOptions } from './internet.ts'
 export { Lab } from './lab.ts'
 export { type Exit, LabProcess, type Outcome } from './lab-process.ts'
 export { Machine, type RunOptions } from './machine.ts'
 export { type CreatedLink, LabMesh, MeshNode, type NodeStatus, type PeerStatus, packetLoss } from './mesh.ts'
+export { NAT_KINDS, type NatKind, type NatName } from './nat.ts'
 export {
   PEERS,
   type PeerName,

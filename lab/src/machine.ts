@@ -48,8 +48,8 @@ export class Machine {
     this.name = name
     this.namespace = namespace
     this.directory = directory
-    this.v4 = port.v4?.split('/')[0]
-    this.v6 = port.v6?.split('/')[0]
+    this.v4 = port.v4 === undefined ? undefined : bare(port.v4)
+    this.v6 = port.v6 === undefined ? undefined : bare(port.v6)
   }
 
   /** A machine with the interface `eth0` in the switch, or with none. */
@@ -67,6 +67,12 @@ export class Machine {
     // Mounted over the host's, which a resolver of weft would otherwise write to.
     writeFileSync(join(NAMESPACE_FILES, namespace, 'resolv.conf'), '# a machine of the lab\n')
     return new Machine(name, namespace, directory, attachTo?.attach(name, namespace) ?? {})
+  }
+
+  /** A second cable: `port` in that switch; the addresses that it got. */
+  attachTo(other: Switch, port: string): { readonly v4?: string; readonly v6?: string } {
+    const { v4, v6 } = other.attach(this.name, this.namespace, port)
+    return { ...(v4 === undefined ? {} : { v4: bare(v4) }), ...(v6 === undefined ? {} : { v6: bare(v6) }) }
   }
 
   /** The underlay address, IPv4 where the switch has it. */
@@ -201,6 +207,9 @@ export class Machine {
     }
   }
 }
+
+/** Without its length. */
+const bare = (address: string): string => address.replace(/\/\d+$/, '')
 
 async function read(stream: NodeJS.ReadableStream | null): Promise<string> {
   if (stream === null) return ''

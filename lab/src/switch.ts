@@ -17,7 +17,7 @@ export class Switch {
   readonly name: string
   readonly #namespace: string
   readonly #directory: string
-  readonly #network: SwitchNetwork
+  readonly network: SwitchNetwork
   #machines = 0
   #captures = 0
 
@@ -30,7 +30,7 @@ export class Switch {
     this.name = options.name
     this.#namespace = options.namespace
     this.#directory = options.directory
-    this.#network = options.network
+    this.network = options.network
   }
 
   static create(options: {
@@ -48,20 +48,20 @@ export class Switch {
     return new Switch(options)
   }
 
-  /** A cable to `eth0` of the machine's namespace; the switch's end bears the machine's name. */
-  attach(machine: string, namespace: string): { v4?: string; v6?: string } {
+  /** A cable to `eth0` (or another port) of the machine's namespace; the switch's end bears the machine's name. */
+  attach(machine: string, namespace: string, port = 'eth0'): { v4?: string; v6?: string } {
     const number = ++this.#machines
     if (number > MAX_MACHINES) throw new LabError(`the switch ${this.name} is full`)
     system(
       ...(['ip', 'link', 'add', machine, 'netns', this.#namespace] as const),
-      ...(['type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace] as const),
+      ...(['type', 'veth', 'peer', 'name', port, 'netns', namespace] as const),
     )
     system('ip', '-n', this.#namespace, 'link', 'set', machine, 'master', 'bridge', 'up')
-    const v4 = this.#network.v4?.replace(/0\/24$/, `${number}/24`)
-    const v6 = this.#network.v6?.replace(/::\/64$/, `::${number.toString(16)}/64`)
-    if (v4 !== undefined) system('ip', '-n', namespace, 'address', 'add', v4, 'dev', 'eth0')
-    if (v6 !== undefined) system('ip', '-n', namespace, 'address', 'add', v6, 'dev', 'eth0', 'nodad')
-    system('ip', '-n', namespace, 'link', 'set', 'eth0', 'up')
+    const v4 = this.network.v4?.replace(/0\/24$/, `${number}/24`)
+    const v6 = this.network.v6?.replace(/::\/64$/, `::${number.toString(16)}/64`)
+    if (v4 !== undefined) system('ip', '-n', namespace, 'address', 'add', v4, 'dev', port)
+    if (v6 !== undefined) system('ip', '-n', namespace, 'address', 'add', v6, 'dev', port, 'nodad')
+    system('ip', '-n', namespace, 'link', 'set', port, 'up')
     return { ...(v4 === undefined ? {} : { v4 }), ...(v6 === undefined ? {} : { v6 }) }
   }
 

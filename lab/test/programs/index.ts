@@ -11,6 +11,7 @@ export function program(
     | 'udp-meddler'
     | 'udp-send'
     | 'udp-sink'
+    | 'udp-talker'
     | 'web-server'
     | 'websocket-junk',
   ...args: readonly (string | number)[]
