@@ -1,9 +1,12 @@
-/** What tests share: contracts that every implementation of an interface must pass, a seeded random, a manual clock, packets. */
+/** What tests share: contracts that every implementation of an interface must pass, a seeded random, a manual clock, packets, a fuzzer. */
 export { cryptoContract } from './crypto-contract.ts'
 export { datapathContract } from './datapath-contract/datapath-contract.ts'
 export { type DatapathHarness, HARNESS_SOCKET, type ReportOf } from './datapath-contract/harness.ts'
 export { FarEnd } from './far-end.ts'
+export { type FuzzScene, type FuzzTarget, fuzz } from './fuzz/fuzz.ts'
+export { mutateJson } from './fuzz/json-mutation.ts'
+export { type Mutation, mutateBytes, mutateText } from './fuzz/mutations.ts'
 export { ManualClock } from './manual-clock.ts'
-export { seededRandom } from './seeded-random.ts'
+export { isLongRun, partSeed, runSeed, type SeededRandom, seededRandom } from './seeded-random.ts'
 export { type Delivery, SimulatedNetwork, type Weather } from './simulated-network.ts'
 export { addressOf, icmpPacket, ipPacket, tcpPacket, udpPacket } from './test-packets.ts'
