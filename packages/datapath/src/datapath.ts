@@ -60,6 +60,10 @@ export type DatapathCommand =
   | { readonly kind: 'send-packet'; readonly packet: Uint8Array }
   /** Echo replies whose data begin with these bytes (8 of them) go up instead of to the packet port. */
   | { readonly kind: 'expect-echo'; readonly token: Uint8Array }
+  /** Replaces: addresses of no peer at which the node itself answers this machine, and nobody else. */
+  | { readonly kind: 'set-node-addresses'; readonly addresses: readonly IpAddress[] }
+  /** Gives a packet of the node's own to the packet port. */
+  | { readonly kind: 'deliver-packet'; readonly packet: Uint8Array }
 
 /** A new flow that was accepted. */
 export interface FlowStart {
@@ -93,6 +97,8 @@ export type DatapathReport =
   | { readonly kind: 'datagram'; readonly datagram: Uint8Array; readonly path: DirectPath }
   | { readonly kind: 'activity'; readonly peer: PeerIndex; readonly activity: Activity }
   | { readonly kind: 'flow'; readonly flow: FlowStart }
+  /** From the packet port to one of the node's own addresses; of TCP perhaps longer than any MTU, and its checksum not complete. */
+  | { readonly kind: 'node-packet'; readonly packet: Uint8Array }
   | { readonly kind: 'echo'; readonly peer: PeerIndex; readonly packet: Uint8Array; readonly at: Instant }
   /** A sealed datagram to carry to the peer by the relay. */
   | { readonly kind: 'relayed'; readonly relay: NodeId; readonly peer: PeerIndex; readonly datagram: Uint8Array }

@@ -65,6 +65,8 @@ export class ForwarderState {
   readonly filter = new PacketFilter()
   readonly meters: Meters
   readonly drops: Drops
+  /** At which the node itself answers. */
+  nodeAddresses: ReadonlySet<IpAddress> = new Set()
   isSilent = false
   isFiltering = true
   readonly #peers: (ForwarderPeer | undefined)[] = []

@@ -107,6 +107,12 @@ export class Forwarder implements PeerMeters {
       case 'expect-echo':
         this.#inbound.expectEcho(command.token)
         break
+      case 'set-node-addresses':
+        state.nodeAddresses = new Set(command.addresses)
+        break
+      case 'deliver-packet':
+        state.drop(this.#outbound.deliver(command.packet))
+        break
       default:
         this.#commandPeer(command, now)
     }

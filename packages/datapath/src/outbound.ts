@@ -1,6 +1,7 @@
-import type { Family, Instant } from '@weft/base'
+import { type Family, type Instant, ipFromBytes } from '@weft/base'
 import { VERDICT_ACCEPT_NEW, VERDICT_DROP } from '@weft/filter'
 import {
+  addressLength,
   buildTooBig,
   destinationOffset,
   ipTotalLength,
@@ -58,6 +59,12 @@ export class Outbound {
     return this.#take(packet) ? this.fromPort(this.#own, packet.length, now) : 'not-ip'
   }
 
+  /** To the packet port. */
+  deliver(packet: Uint8Array): DropReason | undefined {
+    if (!this.#take(packet)) return 'not-ip'
+    return this.#state.outlet.deliver(this.#own, packet.length) ? undefined : 'port-failed'
+  }
+
   /** An empty packet; without a session to send it with, one is wanted. */
   sendKeepalive(peer: ForwarderPeer, now: Instant): DropReason | undefined {
     const session = peer.sessions.current
@@ -95,7 +102,7 @@ export class Outbound {
     if (total === 0) return 'not-ip'
     const family = ipVersion(memory, offset, total) as Family
     const peer = state.peer(state.allowedIps.ownerOf(memory, destinationOffset(memory, offset), family))
-    if (peer === undefined) return 'no-peer'
+    if (peer === undefined) return this.#takeForNode(offset, total, family, now)
     const isWhole = this.#virtio.kind === SEGMENTS_NONE
     if (!isWhole && !this.#segmenter.begin(offset, total, this.#virtio, segmentLimit(peer))) return 'not-ip'
     const longest = isWhole ? total : this.#segmenter.longest
@@ -108,6 +115,16 @@ export class Outbound {
     const session = peer.sessions.current
     if (!session?.canSend(now)) return this.#stage(peer, offset, total, isWhole)
     return isWhole ? this.#send(peer, session, offset, total, now) : this.#sendSegments(peer, session, now)
+  }
+
+  /** Only packets that no peer is there for come here, so that those of sessions pay nothing for it. */
+  #takeForNode(offset: number, length: number, family: Family, now: Instant): DropReason | undefined {
+    const state = this.#state
+    if (state.nodeAddresses.size === 0) return 'no-peer'
+    const at = destinationOffset(state.memory, offset)
+    const destination = ipFromBytes(state.memory.subarray(at, at + addressLength(family)))
+    if (!state.nodeAddresses.has(destination)) return 'no-peer'
+    return state.up.nodePacket(state.memory.subarray(offset, offset + length), now)
   }
 
   #stage(peer: ForwarderPeer, offset: number, length: number, isWhole: boolean): DropReason | undefined {

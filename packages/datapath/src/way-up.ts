@@ -14,6 +14,7 @@ export class WayUp {
   readonly #handshakes = new TokenBucket(UP_RATE / 2, UP_BURST / 2)
   readonly #cookieReplies = new TokenBucket(UP_RATE / 8, UP_BURST / 8)
   readonly #datagrams = new TokenBucket((UP_RATE * 3) / 8, (UP_BURST * 3) / 8)
+  readonly #nodePackets = new TokenBucket(UP_RATE, UP_BURST)
   #mac1Keys: readonly Uint8Array[] = []
 
   constructor(options: {
@@ -45,6 +46,12 @@ export class WayUp {
     const from = path()
     if (from.kind !== 'direct') return 'malformed-datagram'
     return this.deliver({ kind: 'datagram', datagram: datagram.slice(), path: from })
+  }
+
+  /** From programs of this machine to the node. */
+  nodePacket(packet: Uint8Array, now: Instant): DropReason | undefined {
+    if (!this.#nodePackets.take(now)) return 'rate-limited'
+    return this.deliver({ kind: 'node-packet', packet: packet.slice() })
   }
 
   /** For every report of which there may be many; those that answer a command or a session's state always find room. */

@@ -165,6 +165,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#countDrop('unknown-datagram')
         return
       case 'flow':
+      case 'node-packet':
       case 'path-changed':
       case 'relayed':
         return

@@ -267,6 +267,7 @@ export class WgDevice implements Core<WgInput, WgOutput> {
       case 'datagram':
       case 'flow':
       case 'echo':
+      case 'node-packet':
       case 'relayed':
         return
       default:

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import type { IpAddress } from '@weft/base'
 import { RING_SLOT_BYTES, type SocketId, UP_BURST } from '@weft/datapath'
 import { type NodeId, PrivateKey, type PublicKey } from '@weft/keys'
 import { portableCrypto } from '@weft/keys/portable'
 import { mac1KeyOf } from '@weft/wireguard'
 import { seededRandom } from '../seeded-random.ts'
-import { claimOf, type MakeHarness } from './scene.ts'
+import { udpPacket } from '../test-packets.ts'
+import { ALICE4, BOB4, claimOf, type MakeHarness } from './scene.ts'
 
 const RELAY = 'c'.repeat(32) as NodeId
 const INITIATION_LENGTH = 148
@@ -115,6 +117,37 @@ export function wayUpClaims(make: MakeHarness): void {
     assert.deepEqual(await scene.h.takeDatagram(scene.h.other), Uint8Array.of(1, 2, 3))
   })
 
+  claimOf(
+    make,
+    'what this machine sends to an address of the node goes up, and the answer comes down',
+    async (scene) => {
+      const [question, answer] = [toNode(1), toNode(2)]
+      await scene.addBob()
+      await scene.tell({ kind: 'set-node-addresses', addresses: [NODE4] })
+      scene.h.portPacket(question)
+      assert.deepEqual((await scene.h.takeReport('node-packet')).packet, question)
+      await scene.tell({ kind: 'deliver-packet', packet: answer })
+      await scene.expectDelivered(answer)
+    },
+  )
+
+  claimOf(make, 'what a peer sends to an address of the node does not go up', async (scene) => {
+    const bob = await scene.connectBob()
+    await scene.tell({ kind: 'set-node-addresses', addresses: [NODE4] })
+    const packet = udpPacket({ source: BOB4, destination: NODE4, sourcePort: 5000, destinationPort: 53, data: DATA })
+    scene.h.receive(bob.seal(packet))
+    await scene.expectDelivered(packet)
+    assert.equal(scene.h.untaken('node-packet'), 0)
+  })
+
+  claimOf(make, 'an address that the node has no more is of no peer', async (scene) => {
+    await scene.tell({ kind: 'set-node-addresses', addresses: [NODE4] })
+    await scene.tell({ kind: 'set-node-addresses', addresses: [] })
+    scene.h.portPacket(toNode(1))
+    await scene.expectDrops('no-peer')
+    assert.equal(scene.h.untaken('node-packet'), 0)
+  })
+
   claimOf(make, 'a socket that is opened tells its port', async (scene) => {
     await scene.tell()
     scene.h.tell({ kind: 'open-socket', socket: 5 as SocketId, family: 4, port: 0 })
@@ -123,6 +156,18 @@ export function wayUpClaims(make: MakeHarness): void {
     assert.ok(port > 0 && port <= 65_535)
   })
 }
+
+const NODE4 = '10.9.0.53' as IpAddress
+const DATA = new Uint8Array(20).fill(7)
+
+const toNode = (tag: number): Uint8Array =>
+  udpPacket({
+    source: ALICE4,
+    destination: NODE4,
+    sourcePort: 5000,
+    destinationPort: 53,
+    data: new Uint8Array(20).fill(tag),
+  })
 
 function nodeKey(seed: number): PublicKey<'node'> {
   return PrivateKey.generate('node', seededRandom(seed)).publicKey(portableCrypto)
