@@ -17,12 +17,21 @@ const layersBelow: Readonly<Record<string, readonly string[]>> = {
   bench: ['packages', 'drivers', 'apps', 'lab', 'bench'],
 }
 
-const protocols = ['@weft/wireguard', '@weft/coordinator-protocol', '@weft/filter', '@weft/identity']
+const protocols = [
+  '@weft/wireguard',
+  '@weft/coordinator-protocol',
+  '@weft/relay-protocol',
+  '@weft/traversal',
+  '@weft/filter',
+  '@weft/identity',
+]
+/** Records, certificates and links are what they speak of. */
+const speaksOfIdentity = ['@weft/coordinator-protocol', '@weft/relay-protocol']
 
 const bans: readonly { readonly from: string; readonly to: string; readonly reason: string }[] = [
   ...protocols.flatMap((from) =>
     protocols
-      .filter((to) => to !== from && !(from === '@weft/coordinator-protocol' && to === '@weft/identity'))
+      .filter((to) => to !== from && !(speaksOfIdentity.includes(from) && to === '@weft/identity'))
       .map((to) => ({ from, to, reason: 'protocols know nothing of each other; the node joins them' })),
   ),
   { from: '@weft/coordinator', to: '@weft/agent', reason: 'the coordinator holds no key of a device: two processes' },

@@ -23,6 +23,11 @@ export function parsePort(text: string): number {
   return port
 }
 
+/** 0 stands for none. */
+export function parseStunPort(text: string): number {
+  return text === '0' ? 0 : parsePort(text)
+}
+
 /** IFNAMSIZ is 16 with the closing zero; the kernel refuses `/`, spaces and colons, `.` and `..`. */
 export function parseInterfaceName(text: string): string {
   if (!/^[^\s/:%]{1,15}$/.test(text) || text === '.' || text === '..')

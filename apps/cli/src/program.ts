@@ -8,6 +8,7 @@ import {
   parseListen,
   parsePort,
   parseRange,
+  parseStunPort,
   parseUrl,
 } from './arguments.ts'
 import { parseExpiry } from './duration.ts'
@@ -45,13 +46,14 @@ export function createProgram(): Command {
 }
 
 function addServe(program: Command): void {
-  verb(program, 'serve', 'Run the coordinator; as root also this machine as a node')
+  verb(program, 'serve', 'Run coordinator, relay and STUN; as root also this machine as a node')
     .addOption(state())
     .addOption(
       new Option('--listen <host:port>', 'where nodes reach it by TCP')
         .argParser(parseListen)
         .default({ host: '::', port: 7480 }, '[::]:7480'),
     )
+    .option('--stun-port <n>', 'UDP port of STUN, 0 for none (default: 3478)', parseStunPort)
     .option('--public-url <url>', 'where nodes reach it from everywhere', parseUrl)
     .option('--range <prefix>', 'IPv4 addresses of a new mesh (default: a random /18 of 100.64.0.0/10)', parseRange)
     .option('--no-node', 'only the coordinator')

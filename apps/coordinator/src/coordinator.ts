@@ -83,11 +83,6 @@ export class Coordinator {
     return this.#state
   }
 
-  /** The mesh's own addresses. */
-  get prefixes(): readonly Prefix[] {
-    return this.#prefixes
-  }
-
   isDevice(key: PublicKey<'channel'>): boolean {
     return this.#state.nodesByChannelKey.has(key)
   }

@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { ChannelServer } from './channel-server.ts'
 import type { Counters } from './counters.ts'
 import { hasNoIpv6, type ListenAddress, listenErrorOf, resolveHost, withoutIpv6 } from './listen-address.ts'
+import type { RelayHandler } from './relay-beside.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
 const MAX_BODY = 1_024
@@ -18,6 +19,7 @@ export class HttpServer {
   readonly #app: FastifyInstance<Server>
 
   #channels: ChannelServer | undefined
+  #relay: RelayHandler | undefined
 
   constructor(counters: Counters) {
     this.#app = Fastify({
@@ -40,13 +42,15 @@ export class HttpServer {
     this.#app.server.maxConnections = MAX_SOCKETS
     this.#app.server.on('upgrade', (request, socket, head) => {
       if (this.#channels === undefined) socket.destroy()
+      else if (this.#relay?.serves(request)) this.#relay.upgrade(request, socket, head)
       else this.#channels.upgrade(request, socket, head)
     })
   }
 
   /** From now on nodes are let in. */
-  serve(channels: ChannelServer): void {
+  serve(channels: ChannelServer, relay?: RelayHandler): void {
     this.#channels = channels
+    this.#relay = relay
   }
 
   /** Where it listens then. @throws {CoordinatorError} `listen-busy`, `listen-denied`, `listen-failed`. */

@@ -1,5 +1,6 @@
 /** The coordination server: knows devices and their public keys, lets new ones in, and tells each node its netmap. */
 export { CoordinatorError, type CoordinatorErrorCode } from './coordinator-error.ts'
+export type { RelayBeside, RelayHandler } from './relay-beside.ts'
 export {
   type CoordinatorOptions,
   type CreatedLink,

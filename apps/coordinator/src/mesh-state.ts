@@ -1,5 +1,5 @@
 import { type Endpoint, type IpAddress, type Prefix, toBase64 } from '@weft/base'
-import type { NetmapPeer } from '@weft/coordinator-protocol'
+import type { NetmapPeer, NetmapRelay } from '@weft/coordinator-protocol'
 import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
 import type { AccountRow, DeviceRow, MeshRow } from '@weft/storage'
 import { toldEndpoints } from './published-endpoints.ts'
@@ -28,6 +28,7 @@ export interface MeshState {
   readonly accounts: ReadonlyMap<AccountId, AccountRow>
   readonly devices: ReadonlyMap<NodeId, DeviceState>
   readonly nodesByChannelKey: ReadonlyMap<PublicKey<'channel'>, NodeId>
+  readonly relays: readonly NetmapRelay[]
 }
 
 /** What one transaction did to the mesh. */
@@ -36,7 +37,12 @@ export interface MeshChange {
   readonly devices: readonly DeviceRow[]
 }
 
-export function meshStateOf(mesh: MeshRow, accounts: readonly AccountRow[], devices: readonly DeviceRow[]): MeshState {
+export function meshStateOf(
+  mesh: MeshRow,
+  accounts: readonly AccountRow[],
+  devices: readonly DeviceRow[],
+  relays: readonly NetmapRelay[] = [],
+): MeshState {
   const empty: MeshState = {
     id: mesh.id,
     rootKey: mesh.rootKey,
@@ -46,6 +52,7 @@ export function meshStateOf(mesh: MeshRow, accounts: readonly AccountRow[], devi
     accounts: new Map(accounts.map((account) => [account.id, account])),
     devices: new Map(),
     nodesByChannelKey: new Map(),
+    relays,
   }
   return applyChange(empty, { number: mesh.number, devices })
 }

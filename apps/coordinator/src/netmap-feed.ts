@@ -1,7 +1,7 @@
 import { assertNever, type Core, type Instant, later, milliseconds, type Now } from '@weft/base'
 import type { AccountId, NodeId } from '@weft/keys'
 import type { MeshState } from './mesh-state.ts'
-import { changeMessages, netmapMessages, touchedSince } from './netmap-mapper.ts'
+import { changeMessages, netmapMessages, touchedSince, withRelays } from './netmap-mapper.ts'
 
 /** Changes are gathered for so long: docs/protocols/channel.md. */
 const GATHERING = milliseconds(20)
@@ -84,7 +84,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     const state = this.#state
     const resumes = held?.epoch === state.epoch && held.number <= state.number
     const messages = resumes
-      ? changeMessages(state, node, held.number, touchedSince(state, held.number))
+      ? withRelays(changeMessages(state, node, held.number, touchedSince(state, held.number)), state)
       : netmapMessages(state, node)
     this.#subscriptions.set(subscriber, { node, account: state.devices.get(node)?.account, number: state.number })
     for (const message of messages) this.#tell(subscriber, JSON.stringify(message))

@@ -18,6 +18,7 @@ export function netmapMessages(state: MeshState, id: NodeId): readonly (Netmap |
     self: { id, name: self.peer.name, owner: self.peer.owner, address4: self.address4 },
     peers,
     grants: [{ reason: 'own devices', account: self.account, protocol: 'any' }],
+    ...(state.relays.length === 0 ? {} : { relays: state.relays }),
   }
   return [netmap, ...changesOf(state, INCOMPLETE, more)]
 }
@@ -30,6 +31,11 @@ export function changeMessages(
   touched: Iterable<NodeId>,
 ): readonly NetmapChange[] {
   return changesOf(state, from, inParts(peersAmong(state, id, touched)))
+}
+
+/** Relays are told with each subscription: they have no number of their own. */
+export function withRelays(changes: readonly NetmapChange[], state: MeshState): readonly NetmapChange[] {
+  return changes.map((change, i) => (i === 0 ? { ...change, relays: state.relays } : change))
 }
 
 /** The devices that changed after a number. */

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { type Clock, type IpAddress, invariant, type Logger, type Prefix } from '@weft/base'
 import { serveControl } from '@weft/control-socket'
+import type { NetmapRelay } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
-import type { LinkEndpoint } from '@weft/identity'
+import { type LinkEndpoint, meshPrefix } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
 import { localAddresses } from '@weft/linux'
 import { ensureDirectory, lockFile } from '@weft/state'
@@ -20,6 +21,7 @@ import { linkEndpoints, parsePublicUrl } from './link-endpoints.ts'
 import { type ListenAddress, listenText } from './listen-address.ts'
 import { type MeshFiles, openMeshFiles } from './mesh-files.ts'
 import { type MeshState, meshStateOf } from './mesh-state.ts'
+import { type RelayBeside, relayIdOf, relayInNetmap } from './relay-beside.ts'
 import { createdLink, RequestDesk } from './request-desk.ts'
 import { verifiedDevices } from './verified-devices.ts'
 
@@ -33,6 +35,8 @@ export interface CoordinatorOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly limits?: Partial<ChannelLimits>
+  /** A relay on the same port, which nodes are told of. */
+  readonly relay?: RelayBeside
 }
 
 /** Without anything: single use, 24 hours, no tags. */
@@ -93,9 +97,13 @@ async function start(
   const bound = await http.listen(options.listen)
 
   const files = await openFiles(options, range, started)
+  const endpoints = () => endpointsNow(bound, files, publicUrl)
+  const relayId = relayIdOf(files.coordinatorKey.publicKey(nativeCrypto), nativeCrypto)
+  const relay = options.relay?.open({ mesh: files.mesh.id, id: relayId })
+  if (relay !== undefined) started.defer(() => relay.close())
   const coordinator = new Coordinator({
     files,
-    state: await firstState(files, options),
+    state: await firstState(files, options, relayInNetmap(relayId, endpoints(), options.relay?.stunPort)),
     tell: (subscriber, message) => channels.tell(subscriber, message),
     crypto: nativeCrypto,
     random: systemRandom,
@@ -104,7 +112,6 @@ async function start(
   })
   started.defer(() => coordinator.settled())
   const seconds = () => secondsOf(clock().wall)
-  const endpoints = () => endpointsNow(bound, coordinator, publicUrl)
   const channels = new ChannelServer({
     desk: new RequestDesk({ coordinator, endpoints, seconds, logger }),
     channelKey: files.channelKey,
@@ -124,6 +131,7 @@ async function start(
     reachableAt,
     channels: channels.size,
     refused: counters.read(),
+    ...(relay === undefined ? {} : { relay: relay.status() }),
   })
   const control = await serveControl({
     path: join(options.stateDirectory, 'coordinator.sock'),
@@ -132,7 +140,7 @@ async function start(
     mode: 0o600,
   })
   started.defer(() => control.close())
-  http.serve(channels)
+  http.serve(channels, relay)
   logger.info('coordinator started', { mesh: files.mesh.id, devices: coordinator.state.devices.size })
   return {
     address: bound,
@@ -163,23 +171,33 @@ async function openFiles(
 }
 
 /** What the database holds, with everybody offline: no channel outlives the coordinator. */
-function firstState({ store }: MeshFiles, { clock, logger }: CoordinatorOptions): Promise<MeshState> {
+function firstState(
+  { store }: MeshFiles,
+  { clock, logger, relay }: CoordinatorOptions,
+  relays: readonly NetmapRelay[],
+): Promise<MeshState> {
   return store.transaction(async (transaction) => {
     await transaction.setAllOffline(await transaction.nextNumber())
     const mesh = await transaction.mesh()
     invariant(mesh !== undefined, 'the mesh was opened')
     const place = { mesh: mesh.id, at: clock().wall, crypto: nativeCrypto, logger }
-    return meshStateOf(mesh, await transaction.accounts(), verifiedDevices(await transaction.devices(), place))
+    return meshStateOf(
+      mesh,
+      await transaction.accounts(),
+      verifiedDevices(await transaction.devices(), place),
+      relay === undefined ? [] : relays,
+    )
   })
 }
 
 function endpointsNow(
   bound: { readonly host: IpAddress; readonly port: number },
-  coordinator: Coordinator,
+  { mesh }: MeshFiles,
   publicUrl: string | undefined,
 ): readonly LinkEndpoint[] {
   const addresses = localAddresses().map(({ address }) => address)
-  return linkEndpoints({ ...bound, addresses, mesh: coordinator.prefixes, publicUrl })
+  const meshPrefixes = [mesh.addressRange, meshPrefix(mesh.rootKey, nativeCrypto)]
+  return linkEndpoints({ ...bound, addresses, mesh: meshPrefixes, publicUrl })
 }
 
 const textOf = (endpoint: LinkEndpoint): string =>

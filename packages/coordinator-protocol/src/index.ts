@@ -44,5 +44,6 @@ export {
   type Netmap,
   type NetmapChange,
   type NetmapPeer,
+  type NetmapRelay,
   netmapSchema,
 } from './netmap.ts'

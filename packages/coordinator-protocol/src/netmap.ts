@@ -1,4 +1,4 @@
-import { MAX_CHAIN_LENGTH, RECORD_LENGTH } from '@weft/identity'
+import { isLinkUrl, MAX_CHAIN_LENGTH, RECORD_LENGTH } from '@weft/identity'
 import type { NodeId } from '@weft/keys'
 import * as z from 'zod'
 import {
@@ -23,6 +23,9 @@ import {
 export const MAX_ENDPOINTS = 32
 /** Of a netmap, also one that grew by changes. */
 export const MAX_PEERS = 65_536
+const MAX_RELAYS = 16
+const MAX_PLACES = 8
+const MAX_PLACE_LENGTH = 255
 const MAX_GRANTS = 4096
 const MAX_PORT = 65_535
 const MAX_OWNER_LENGTH = 128
@@ -67,12 +70,27 @@ const grantSchema = z
   .refine(({ ports, protocol }) => ports === undefined || protocol === 'tcp' || protocol === 'udp', 'ports of nothing')
   .readonly()
 
+/** A relay of the mesh; `places` are its URLs, all of them to be tried. */
+const relaySchema = z
+  .strictObject({
+    id: nodeId,
+    places: z
+      .array(z.string().max(MAX_PLACE_LENGTH).refine(isLinkUrl, 'not a URL of a relay'))
+      .min(1)
+      .max(MAX_PLACES)
+      .readonly(),
+    /** UDP; absent where it answers no STUN. */
+    stunPort: z.exactOptional(port),
+  })
+  .readonly()
+
 const peers = z
   .array(peerSchema)
   .max(MAX_PEERS)
   .refine((list) => isEachOnce(list.map(({ id }) => id)), 'a peer is there twice')
   .readonly()
 const grants = z.array(grantSchema).max(MAX_GRANTS).readonly()
+const relays = z.array(relaySchema).max(MAX_RELAYS).readonly()
 
 export const netmapSchema = z
   .strictObject({
@@ -84,6 +102,7 @@ export const netmapSchema = z
     self: selfSchema,
     peers,
     grants,
+    relays: z.exactOptional(relays),
   })
   .readonly()
 
@@ -97,12 +116,14 @@ export const changeSchema = z
     upsert: peers,
     remove: z.array(nodeId).max(MAX_PEERS).refine(isEachOnce, 'a node is there twice').readonly(),
     grants: z.exactOptional(grants),
+    relays: z.exactOptional(relays),
   })
   .refine(({ from, number }) => from <= number, 'a change leads backwards')
   .refine(({ upsert, remove }) => isEachOnce([...upsert.map(({ id }) => id), ...remove]), 'a peer is set and removed')
   .readonly()
 
 export type NetmapPeer = z.infer<typeof peerSchema>
+export type NetmapRelay = z.infer<typeof relaySchema>
 export type Grant = z.infer<typeof grantSchema>
 export type Netmap = z.infer<typeof netmapSchema>
 export type NetmapChange = z.infer<typeof changeSchema>
@@ -120,6 +141,7 @@ export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | unde
     self: change.self ?? netmap.self,
     peers: [...byId.values()],
     grants: change.grants ?? netmap.grants,
+    ...(change.relays === undefined ? {} : { relays: change.relays }),
   }
 }
 

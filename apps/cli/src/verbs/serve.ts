@@ -1,11 +1,13 @@
 import { flushCompileCache } from 'node:module'
 import type { Prefix } from '@weft/base'
+import type { CoordinatorOptions } from '@weft/coordinator'
 import type { CreatedLink } from '../agent-answers.ts'
 import type { ListenAddress } from '../arguments.ts'
 import { failureLine } from '../failure.ts'
 import { lineLogger } from '../line-logger.ts'
 import { NodeOfServe } from '../node-of-serve.ts'
 import { isRoot, socketToListenAt, stateDirectory } from '../places.ts'
+import { RelayOfServe } from '../relay-of-serve.ts'
 import { type Announcement, announcementLines } from '../serve-announcement.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
 import { print, printJson } from '../terminal.ts'
@@ -13,6 +15,7 @@ import { print, printJson } from '../terminal.ts'
 interface ServeOptions {
   readonly state?: string
   readonly listen: ListenAddress
+  readonly stunPort?: number
   readonly publicUrl?: string
   readonly range?: string
   readonly node: boolean
@@ -35,10 +38,11 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<void> {
-  const coordinator = await startCoordinatorOf(options)
-  const stack = new AsyncDisposableStack()
+  await using stack = new AsyncDisposableStack()
+  const { systemClock: clock } = await import('@weft/linux')
+  const relay = stack.use(await RelayOfServe.open({ listen: options.listen, stunPort: options.stunPort, clock }))
+  const coordinator = await startCoordinatorOf(options, { clock, relay: relay.beside })
   stack.defer(() => coordinator.close())
-  await using _ = stack
   const createOwnLink = (): Promise<CreatedLink> => coordinator.createLink({ expiresSeconds: OWN_LINK_LIFE })
   const node = await startNode(options, { mesh: coordinator.mesh, createLink: createOwnLink, signal })
   if (node instanceof NodeOfServe) stack.defer(() => node.stop())
@@ -55,18 +59,15 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   await untilAborted(signal)
 }
 
-async function startCoordinatorOf(options: ServeOptions) {
-  const [{ startCoordinator }, { systemClock }] = await Promise.all([
-    import('@weft/coordinator'),
-    import('@weft/linux'),
-  ])
+async function startCoordinatorOf(options: ServeOptions, parts: Pick<CoordinatorOptions, 'clock' | 'relay'>) {
+  const { startCoordinator } = await import('@weft/coordinator')
   return startCoordinator({
     stateDirectory: stateDirectory(options.state),
     listen: options.listen,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(options.range === undefined ? {} : { range: options.range as Prefix }),
     logger: lineLogger('coordinator'),
-    clock: systemClock,
+    ...parts,
   })
 }
 

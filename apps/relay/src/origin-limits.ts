@@ -1,0 +1,33 @@
+import { familyOf, type Instant, type IpAddress, prefixOf } from '@weft/base'
+import { Allowance, type Rate } from '@weft/relay-protocol'
+
+/** Whoever has one IPv6 address mostly has its whole /64. */
+export function originOf(source: IpAddress | undefined): string {
+  if (source === undefined) return 'unknown'
+  return familyOf(source) === 4 ? source : prefixOf(source, 64)
+}
+
+/** A rate for each origin, for so many of them: whoever was longest quiet is forgotten first. */
+export class OriginLimits {
+  readonly #rate: Rate
+  readonly #most: number
+  readonly #allowances = new Map<string, Allowance>()
+
+  constructor(rate: Rate, most: number) {
+    this.#rate = rate
+    this.#most = most
+  }
+
+  take(source: IpAddress, now: Instant): boolean {
+    const origin = originOf(source)
+    const allowance = this.#allowances.get(origin) ?? new Allowance(this.#rate)
+    this.#allowances.delete(origin)
+    this.#allowances.set(origin, allowance)
+    if (this.#allowances.size > this.#most)
+      for (const oldest of this.#allowances.keys()) {
+        this.#allowances.delete(oldest)
+        break
+      }
+    return allowance.take(1, now)
+  }
+}

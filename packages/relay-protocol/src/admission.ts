@@ -1,0 +1,44 @@
+import { concatBytes, utf8, type WallTime } from '@weft/base'
+import { IdentityError, type VerifiedChain, verifyChain } from '@weft/identity'
+import { type CryptoProvider, type MeshId, type PrivateKey, SIGNATURE_LENGTH, sign, verify } from '@weft/keys'
+
+/*
+ * A node shows a relay that it belongs to the mesh: its chain of certificates, and its identity key's signature over what
+ * this relay asked for this time. The relay needs no coordinator for it, and a signature serves at no other relay.
+ *
+ *   0  …  chain         end  64  Ed25519 signature over `weft relay admission 1`, a zero byte, relay's id, nonce
+ */
+const CONTEXT = utf8('weft relay admission 1\0')
+
+interface Challenge {
+  readonly relay: Uint8Array
+  readonly nonce: Uint8Array
+}
+
+export function proveMembership(
+  challenge: Challenge,
+  own: { readonly chain: Uint8Array; readonly identity: PrivateKey<'identity'> },
+  crypto: CryptoProvider,
+): Uint8Array {
+  return concatBytes(own.chain, sign(own.identity, signedPart(challenge), crypto))
+}
+
+/** Who it is, or why not: an `IdentityError`'s code or `signature-wrong`. */
+export function verifyMembership(
+  proof: Uint8Array,
+  challenge: Challenge,
+  place: { readonly mesh: MeshId; readonly at: WallTime; readonly crypto: CryptoProvider },
+): VerifiedChain | IdentityError['code'] | 'signature-wrong' {
+  const end = proof.length - SIGNATURE_LENGTH
+  if (end <= 0) return 'signature-wrong'
+  try {
+    const member = verifyChain({ chain: proof.slice(0, end), ...place })
+    const holds = verify(member.identityKey, signedPart(challenge), proof.subarray(end), place.crypto)
+    return holds ? member : 'signature-wrong'
+  } catch (error) {
+    if (error instanceof IdentityError) return error.code
+    throw error
+  }
+}
+
+const signedPart = ({ relay, nonce }: Challenge): Uint8Array => concatBytes(CONTEXT, relay, nonce)

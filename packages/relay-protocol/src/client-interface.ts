@@ -1,0 +1,43 @@
+import type { Random } from '@weft/base'
+import type { CryptoProvider, NodeId, PrivateKey } from '@weft/keys'
+
+export interface RelayClientOptions<Place> {
+  readonly crypto: CryptoProvider
+  readonly random: Random
+  /** The relay that is wanted: another one that answers is refused. */
+  readonly relay: NodeId
+  /** Ways to it, all of them tried side by side; at least one. */
+  readonly places: readonly Place[]
+  readonly chain: Uint8Array
+  readonly identity: PrivateKey<'identity'>
+}
+
+/** What happened. Connections are known by the number that `connect` gave them. */
+export type RelayClientInput<Place> =
+  | { readonly kind: 'start' }
+  /** Closes all. */
+  | { readonly kind: 'stop' }
+  /** The ways to the relay are others now. */
+  | { readonly kind: 'places'; readonly places: readonly Place[] }
+  /** It could not be opened, or was closed by the other side. `reason` is for people. */
+  | { readonly kind: 'closed'; readonly connection: number; readonly reason?: string }
+  | { readonly kind: 'received'; readonly connection: number; readonly message: Uint8Array }
+  | { readonly kind: 'send'; readonly to: NodeId; readonly datagram: Uint8Array }
+  /** The machine's network changed, or what goes by the relay is not answered: it has to show that it is there. */
+  | { readonly kind: 'doubt' }
+
+export type RelayClientState =
+  | { readonly kind: 'state'; readonly state: 'connected'; readonly rttMs: number | undefined }
+  /** `reason` is for people. It is tried again and again. */
+  | { readonly kind: 'state'; readonly state: 'away'; readonly reason: string }
+
+/** What to do, or what is to be known. */
+export type RelayClientOutput<Place> =
+  | { readonly kind: 'connect'; readonly connection: number; readonly place: Place }
+  | { readonly kind: 'disconnect'; readonly connection: number }
+  /** One frame of a message; those that follow each other may go together. */
+  | { readonly kind: 'send'; readonly connection: number; readonly frame: Uint8Array }
+  | { readonly kind: 'datagram'; readonly from: NodeId; readonly datagram: Uint8Array }
+  /** What was sent to that node went nowhere. */
+  | { readonly kind: 'absent'; readonly node: NodeId }
+  | RelayClientState

@@ -1,0 +1,113 @@
+import { concatBytes, viewOf } from '@weft/base'
+
+/*
+ * What node and relay say to each other. A WebSocket message is one frame or several, one after the other:
+ *
+ *   0  1  type         1  2  length of the body, big-endian         3  …  body
+ *
+ * Trailing bytes, an unknown type or a wrong length make the whole message malformed. docs/protocols/relay.md
+ */
+const HEADER = 3
+const CHALLENGE = 1
+const ADMISSION = 2
+const ADMITTED = 3
+const DATAGRAM = 4
+const ABSENT = 5
+const PING = 6
+const PONG = 7
+const DRAINING = 8
+
+const NODE_ID_LENGTH = 16
+export const NONCE_LENGTH = 32
+const TOKEN_LENGTH = 8
+const CHALLENGE_LENGTH = NODE_ID_LENGTH + NONCE_LENGTH
+/** Of what one frame carries to a peer: more than any path's packets need. */
+export const MAX_DATAGRAM = 2048
+/** Of one WebSocket message. */
+export const MAX_MESSAGE = 65_535
+const MAX_ADMISSION = 8192
+
+/** Ids are bytes here, as they are on the wire: a relay makes no text of them for every frame. */
+export type Frame =
+  /** From the relay, first of all: who it says it is, and what is to be signed. */
+  | { readonly kind: 'challenge'; readonly relay: Uint8Array; readonly nonce: Uint8Array }
+  | { readonly kind: 'admission'; readonly proof: Uint8Array }
+  | { readonly kind: 'admitted' }
+  /** To the relay: for that node; from it: of that node. */
+  | { readonly kind: 'datagram'; readonly node: Uint8Array; readonly datagram: Uint8Array }
+  /** From the relay: that node is not here. */
+  | { readonly kind: 'absent'; readonly node: Uint8Array }
+  | { readonly kind: 'ping'; readonly token: Uint8Array }
+  | { readonly kind: 'pong'; readonly token: Uint8Array }
+  /** From the relay, which will close soon. */
+  | { readonly kind: 'draining' }
+
+export function encodeFrame(frame: Frame): Uint8Array {
+  switch (frame.kind) {
+    case 'challenge':
+      return framed(CHALLENGE, frame.relay, frame.nonce)
+    case 'admission':
+      return framed(ADMISSION, frame.proof)
+    case 'admitted':
+      return framed(ADMITTED)
+    case 'datagram':
+      return framed(DATAGRAM, frame.node, frame.datagram)
+    case 'absent':
+      return framed(ABSENT, frame.node)
+    case 'ping':
+      return framed(PING, frame.token)
+    case 'pong':
+      return framed(PONG, frame.token)
+    case 'draining':
+      return framed(DRAINING)
+  }
+}
+
+/** The frames of a message, as views into it; `undefined` where it is malformed. */
+export function decodeFrames(message: Uint8Array): readonly Frame[] | undefined {
+  const frames: Frame[] = []
+  const view = viewOf(message)
+  for (let at = 0; at < message.length; ) {
+    if (at + HEADER > message.length) return undefined
+    const end = at + HEADER + view.getUint16(at + 1)
+    const frame = end > message.length ? undefined : frameOf(message[at] ?? 0, message.subarray(at + HEADER, end))
+    if (frame === undefined) return undefined
+    frames.push(frame)
+    at = end
+  }
+  return frames.length === 0 ? undefined : frames
+}
+
+function frameOf(type: number, body: Uint8Array): Frame | undefined {
+  switch (type) {
+    case DATAGRAM:
+      return body.length > NODE_ID_LENGTH && body.length <= NODE_ID_LENGTH + MAX_DATAGRAM
+        ? { kind: 'datagram', node: body.subarray(0, NODE_ID_LENGTH), datagram: body.subarray(NODE_ID_LENGTH) }
+        : undefined
+    case CHALLENGE:
+      return body.length === CHALLENGE_LENGTH
+        ? { kind: 'challenge', relay: body.subarray(0, NODE_ID_LENGTH), nonce: body.subarray(NODE_ID_LENGTH) }
+        : undefined
+    case ADMISSION:
+      return body.length > 0 && body.length <= MAX_ADMISSION ? { kind: 'admission', proof: body } : undefined
+    case ADMITTED:
+      return body.length === 0 ? { kind: 'admitted' } : undefined
+    case ABSENT:
+      return body.length === NODE_ID_LENGTH ? { kind: 'absent', node: body } : undefined
+    case PING:
+    case PONG:
+      return body.length === TOKEN_LENGTH ? { kind: type === PING ? 'ping' : 'pong', token: body } : undefined
+    case DRAINING:
+      return body.length === 0 ? { kind: 'draining' } : undefined
+    default:
+      return undefined
+  }
+}
+
+function framed(type: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const header = new Uint8Array(HEADER)
+  const frame = concatBytes(header, ...parts)
+  frame[0] = type
+  viewOf(frame).setUint16(1, frame.length - HEADER)
+  return frame
+}

@@ -1,0 +1,19 @@
+/** Frames between node and relay, and both sides: the node's standing with a relay, and the relay's decisions. docs/protocols/relay.md */
+export { Allowance, type Rate } from './allowance.ts'
+export type {
+  RelayClientInput,
+  RelayClientOptions,
+  RelayClientOutput,
+  RelayClientState,
+} from './client-interface.ts'
+export { MAX_MESSAGE } from './frames.ts'
+export { RelayClient } from './relay-client.ts'
+export {
+  type Client,
+  defaultHubLimits,
+  type HubEvent,
+  type HubLimits,
+  type HubOutput,
+  RelayHub,
+  SWEEP_EVERY,
+} from './relay-hub.ts'

@@ -1,0 +1,282 @@
+import {
+  assertNever,
+  type Core,
+  earliest,
+  equalBytes,
+  fromHex,
+  type Instant,
+  invariant,
+  later,
+  milliseconds,
+  type Now,
+  randomBytes,
+  randomFraction,
+  seconds,
+  toHex,
+} from '@weft/base'
+import type { NodeId } from '@weft/keys'
+import { proveMembership } from './admission.ts'
+import type { RelayClientInput, RelayClientOptions, RelayClientOutput } from './client-interface.ts'
+import { decodeFrames, encodeFrame, type Frame, MAX_DATAGRAM } from './frames.ts'
+
+/** From the try to connect to the admission. */
+const CONNECT_TIMEOUT = seconds(10)
+/** Without a word, a connection is asked whether it lives. Short enough for the mappings of most middleboxes. */
+const PING_EVERY = seconds(25)
+const PONG_WITHIN = seconds(10)
+/** Where there is doubt. */
+const PROOF_WITHIN = seconds(3)
+/** A connection that lasted so long was a success: the next one is tried soon. */
+const STABLE_AFTER = seconds(10)
+const FIRST_DELAY = 500
+const LAST_DELAY = 30_000
+
+interface Proof {
+  readonly token: Uint8Array
+  readonly sent: Instant
+  readonly until: Instant
+}
+
+/**
+ * stopped · connecting: all places are tried side by side, and the first that admits this node wins · connected ·
+ * waiting: until the next try, ever longer.
+ */
+type Phase =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'connecting'; readonly attempts: Set<number>; readonly until: Instant; reason: string }
+  | {
+      readonly kind: 'connected'
+      readonly connection: number
+      readonly since: Instant
+      pingAt: Instant
+      proof: Proof | undefined
+    }
+  | { readonly kind: 'waiting'; readonly until: Instant }
+
+type Connected = Extract<Phase, { kind: 'connected' }>
+
+/** A node's standing with one relay, over any number of connections. What cannot be sent now is dropped: it is datagrams. */
+export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayClientOutput<Place>> {
+  readonly #options: RelayClientOptions<Place>
+  readonly #relay: Uint8Array
+  readonly #outputs: RelayClientOutput<Place>[] = []
+  #places: readonly Place[]
+  #phase: Phase = { kind: 'stopped' }
+  #failures = 0
+  #nextConnection = 1
+  #rttMs: number | undefined
+
+  constructor(options: RelayClientOptions<Place>) {
+    const relay = fromHex(options.relay)
+    invariant(relay !== undefined && options.places.length > 0, 'a relay has an id, and a place')
+    this.#options = options
+    this.#relay = relay
+    this.#places = options.places
+  }
+
+  handle(input: RelayClientInput<Place>, now: Now): void {
+    const phase = this.#phase
+    switch (input.kind) {
+      case 'start':
+        if (phase.kind === 'stopped') this.#connect(now.instant)
+        break
+      case 'stop':
+        this.#closeAll()
+        this.#phase = { kind: 'stopped' }
+        break
+      case 'places':
+        this.#onPlaces(input.places, now.instant)
+        break
+      case 'closed':
+        this.#onClosed(input.connection, input.reason ?? 'the connection was closed', now.instant)
+        break
+      case 'received':
+        this.#onMessage(input.connection, input.message, now.instant)
+        break
+      case 'send':
+        this.#onSend(input)
+        break
+      case 'doubt':
+        this.#onDoubt(now.instant)
+        break
+      default:
+        assertNever(input)
+    }
+  }
+
+  wake({ instant: now }: Now): void {
+    const phase = this.#phase
+    if (phase.kind === 'waiting' && phase.until <= now) this.#connect(now)
+    else if (phase.kind === 'connecting' && phase.until <= now) this.#fail('it does not answer', now)
+    else if (phase.kind === 'connected') {
+      if (phase.proof !== undefined && phase.proof.until <= now) this.#fail('it does not answer any more', now)
+      else if (phase.pingAt <= now) this.#ping(phase, now, PONG_WITHIN)
+    }
+  }
+
+  poll(): RelayClientOutput<Place> | undefined {
+    return this.#outputs.shift()
+  }
+
+  nextTimeout(): Instant | undefined {
+    const phase = this.#phase
+    switch (phase.kind) {
+      case 'stopped':
+        return undefined
+      case 'connecting':
+      case 'waiting':
+        return phase.until
+      case 'connected':
+        return earliest(phase.pingAt, phase.proof?.until)
+      default:
+        return assertNever(phase)
+    }
+  }
+
+  #connect(now: Instant): void {
+    const attempts = new Set<number>()
+    for (const place of this.#places) {
+      const connection = this.#nextConnection++
+      attempts.add(connection)
+      this.#outputs.push({ kind: 'connect', connection, place })
+    }
+    this.#phase = { kind: 'connecting', attempts, until: later(now, CONNECT_TIMEOUT), reason: 'it does not answer' }
+  }
+
+  #onPlaces(places: readonly Place[], now: Instant): void {
+    if (places.length === 0) return
+    this.#places = places
+    if (this.#phase.kind !== 'waiting') return
+    this.#failures = 0
+    this.#connect(now)
+  }
+
+  #onClosed(connection: number, reason: string, now: Instant): void {
+    const phase = this.#phase
+    if (phase.kind === 'connected' && phase.connection === connection) this.#fail(reason, now)
+    if (phase.kind !== 'connecting' || !phase.attempts.delete(connection)) return
+    phase.reason = reason
+    if (phase.attempts.size === 0) this.#fail(reason, now)
+  }
+
+  #onMessage(connection: number, message: Uint8Array, now: Instant): void {
+    const phase = this.#phase
+    const isKnown =
+      phase.kind === 'connected'
+        ? phase.connection === connection
+        : phase.kind === 'connecting' && phase.attempts.has(connection)
+    if (!isKnown) return
+    const frames = decodeFrames(message)
+    if (frames === undefined) this.#refuse(connection, 'what answers there is no relay of this version', now)
+    else for (const frame of frames) this.#onFrame(connection, frame, now)
+  }
+
+  #onFrame(connection: number, frame: Frame, now: Instant): void {
+    const phase = this.#phase
+    if (phase.kind === 'connecting') this.#onEarly(connection, frame, now)
+    else if (phase.kind === 'connected' && phase.connection === connection) this.#onLate(phase, frame, now)
+  }
+
+  #onEarly(connection: number, frame: Frame, now: Instant): void {
+    const { chain, identity, crypto } = this.#options
+    if (frame.kind === 'challenge') {
+      if (!equalBytes(frame.relay, this.#relay)) this.#refuse(connection, 'another relay answers there', now)
+      else this.#send(connection, { kind: 'admission', proof: proveMembership(frame, { chain, identity }, crypto) })
+    } else if (frame.kind === 'admitted') this.#onAdmitted(connection, now)
+  }
+
+  #onLate(phase: Connected, frame: Frame, now: Instant): void {
+    phase.pingAt = later(now, PING_EVERY)
+    switch (frame.kind) {
+      case 'datagram':
+        this.#outputs.push({ kind: 'datagram', from: idOf(frame.node), datagram: frame.datagram.slice() })
+        break
+      case 'absent':
+        this.#outputs.push({ kind: 'absent', node: idOf(frame.node) })
+        break
+      case 'pong':
+        this.#onPong(phase, frame.token, now)
+        break
+      case 'draining':
+        this.#fail('the relay is closing', now)
+        break
+      default:
+        break
+    }
+  }
+
+  #onAdmitted(connection: number, now: Instant): void {
+    this.#closeAll(connection)
+    const phase: Connected = {
+      kind: 'connected',
+      connection,
+      since: now,
+      pingAt: later(now, PING_EVERY),
+      proof: undefined,
+    }
+    this.#phase = phase
+    this.#rttMs = undefined
+    this.#outputs.push({ kind: 'state', state: 'connected', rttMs: undefined })
+    this.#ping(phase, now, PONG_WITHIN)
+  }
+
+  #onPong(phase: Connected, token: Uint8Array, now: Instant): void {
+    if (phase.proof === undefined || !equalBytes(phase.proof.token, token)) return
+    const rttMs = now - phase.proof.sent
+    phase.proof = undefined
+    if (this.#rttMs === rttMs) return
+    this.#rttMs = rttMs
+    this.#outputs.push({ kind: 'state', state: 'connected', rttMs })
+  }
+
+  #onSend({ to, datagram }: Extract<RelayClientInput<Place>, { kind: 'send' }>): void {
+    const node = fromHex(to)
+    if (this.#phase.kind !== 'connected' || node === undefined || datagram.length > MAX_DATAGRAM) return
+    this.#send(this.#phase.connection, { kind: 'datagram', node, datagram })
+  }
+
+  #onDoubt(now: Instant): void {
+    const phase = this.#phase
+    if (phase.kind === 'connected') {
+      const isProvenSoon = phase.proof !== undefined && phase.proof.until <= later(now, PROOF_WITHIN)
+      if (!isProvenSoon) this.#ping(phase, now, PROOF_WITHIN)
+    } else if (phase.kind === 'waiting') {
+      this.#failures = 0
+      this.#connect(now)
+    }
+  }
+
+  #ping(phase: Connected, now: Instant, within: typeof PONG_WITHIN): void {
+    const token = randomBytes(this.#options.random, 8)
+    phase.proof = { token, sent: now, until: later(now, within) }
+    phase.pingAt = later(now, PING_EVERY)
+    this.#send(phase.connection, { kind: 'ping', token })
+  }
+
+  #refuse(connection: number, reason: string, now: Instant): void {
+    this.#outputs.push({ kind: 'disconnect', connection })
+    this.#onClosed(connection, reason, now)
+  }
+
+  #fail(reason: string, now: Instant): void {
+    this.#closeAll()
+    if (this.#phase.kind === 'connected' && later(this.#phase.since, STABLE_AFTER) <= now) this.#failures = 0
+    const longest = Math.min(LAST_DELAY, FIRST_DELAY * 2 ** Math.min(this.#failures, 16))
+    this.#failures++
+    const delay = milliseconds((longest / 2) * (1 + randomFraction(this.#options.random)))
+    this.#phase = { kind: 'waiting', until: later(now, delay) }
+    this.#outputs.push({ kind: 'state', state: 'away', reason })
+  }
+
+  #closeAll(but?: number): void {
+    const phase = this.#phase
+    const open = phase.kind === 'connected' ? [phase.connection] : phase.kind === 'connecting' ? phase.attempts : []
+    for (const connection of open) if (connection !== but) this.#outputs.push({ kind: 'disconnect', connection })
+  }
+
+  #send(connection: number, frame: Frame): void {
+    this.#outputs.push({ kind: 'send', connection, frame: encodeFrame(frame) })
+  }
+}
+
+const idOf = (bytes: Uint8Array): NodeId => toHex(bytes) as NodeId

@@ -1,0 +1,238 @@
+import {
+  fromHex,
+  invariant,
+  type Now,
+  type Random,
+  randomBytes,
+  seconds,
+  toHex,
+  type WallTime,
+  wallTime,
+} from '@weft/base'
+import type { CryptoProvider, MeshId, NodeId } from '@weft/keys'
+import { verifyMembership } from './admission.ts'
+import { Allowance, type Rate } from './allowance.ts'
+import { decodeFrames, encodeFrame, type Frame, MAX_MESSAGE, NONCE_LENGTH } from './frames.ts'
+import { Outbox } from './outbox.ts'
+
+/** One connection, numbered by its owner. */
+export type Client = number
+
+export interface HubLimits {
+  /** Bytes that wait for one node. */
+  readonly outbox: number
+  /** Bytes of datagrams from one node. */
+  readonly bytes: Rate
+  /** Datagrams for nodes that are not here: each is answered. */
+  readonly absent: Rate
+}
+
+export const defaultHubLimits: HubLimits = {
+  outbox: 512 * 1024,
+  bytes: { burst: 4 * 1024 * 1024, perSecond: 64 * 1024 * 1024 },
+  absent: { burst: 20, perSecond: 5 },
+}
+
+/** Why a connection ends, or what went no further. */
+export type HubEvent =
+  | 'message-malformed'
+  | 'admission-refused'
+  | 'certificate-expired'
+  | 'replaced'
+  | 'dropped-full'
+  | 'dropped-rate'
+  | 'dropped-absent'
+
+export type HubOutput =
+  /** Something waits for it: `take`. */
+  | { readonly kind: 'ready'; readonly client: Client }
+  /** It is a member now. */
+  | { readonly kind: 'admitted'; readonly client: Client; readonly node: NodeId }
+  | { readonly kind: 'close'; readonly client: Client; readonly reason: HubEvent; readonly detail?: string }
+
+type State =
+  | { readonly kind: 'challenged'; readonly nonce: Uint8Array }
+  | { readonly kind: 'admitted'; readonly node: string; readonly id: Uint8Array; readonly until: WallTime }
+  | { readonly kind: 'over' }
+
+interface Connection {
+  readonly client: Client
+  readonly outbox: Outbox
+  readonly bytes: Allowance
+  readonly absent: Allowance
+  state: State
+}
+
+/** How often certificates are looked at for their end. */
+export const SWEEP_EVERY = seconds(60)
+
+/**
+ * A relay's decisions: who is let in, and what goes to whom. A connection is *challenged*, then *admitted* as the node that
+ * it proved to be, then *over*. Datagrams are never looked into. A node has one connection: a newer one takes its place.
+ */
+export class RelayHub {
+  readonly #options: {
+    readonly mesh: MeshId
+    readonly id: NodeId
+    readonly crypto: CryptoProvider
+    readonly random: Random
+    readonly limits?: HubLimits
+  }
+  readonly #id: Uint8Array
+  readonly #limits: HubLimits
+  readonly #connections = new Map<Client, Connection>()
+  readonly #byNode = new Map<string, Connection>()
+  readonly #outputs: HubOutput[] = []
+  readonly #counts = new Map<HubEvent, number>()
+
+  constructor(options: {
+    readonly mesh: MeshId
+    /** How the relay is called: 16 bytes in hexadecimal, as a node's. */
+    readonly id: NodeId
+    readonly crypto: CryptoProvider
+    readonly random: Random
+    readonly limits?: HubLimits
+  }) {
+    this.#options = options
+    this.#limits = options.limits ?? defaultHubLimits
+    const id = fromHex(options.id)
+    invariant(id !== undefined, 'a relay has an id')
+    this.#id = id
+  }
+
+  /** Nodes that are here. */
+  get nodes(): number {
+    return this.#byNode.size
+  }
+
+  /** Since the start; those that never happened are left out. */
+  counts(): Readonly<Partial<Record<HubEvent, number>>> {
+    return Object.fromEntries(this.#counts)
+  }
+
+  poll(): HubOutput | undefined {
+    return this.#outputs.shift()
+  }
+
+  opened(client: Client): void {
+    const nonce = randomBytes(this.#options.random, NONCE_LENGTH)
+    const connection: Connection = {
+      client,
+      outbox: new Outbox(this.#limits.outbox),
+      bytes: new Allowance(this.#limits.bytes),
+      absent: new Allowance(this.#limits.absent),
+      state: { kind: 'challenged', nonce },
+    }
+    this.#connections.set(client, connection)
+    this.#say(connection, { kind: 'challenge', relay: this.#id, nonce })
+  }
+
+  received(client: Client, message: Uint8Array, now: Now): void {
+    const connection = this.#connections.get(client)
+    if (connection === undefined || connection.state.kind === 'over') return
+    const frames = decodeFrames(message)
+    if (frames === undefined) this.#close(connection, 'message-malformed')
+    else for (const frame of frames) this.#onFrame(connection, frame, now)
+  }
+
+  closed(client: Client): void {
+    const connection = this.#connections.get(client)
+    if (connection === undefined) return
+    this.#forget(connection)
+    this.#connections.delete(client)
+  }
+
+  /** The next message for the client; `undefined` where nothing waits. */
+  take(client: Client): Uint8Array | undefined {
+    return this.#connections.get(client)?.outbox.take(MAX_MESSAGE)
+  }
+
+  /** Tells everybody that it ends soon. */
+  drain(): void {
+    for (const connection of this.#connections.values()) this.#say(connection, { kind: 'draining' })
+  }
+
+  /** To be called every `SWEEP_EVERY`. */
+  sweep(now: Now): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.state.kind === 'admitted' && connection.state.until < now.wall)
+        this.#close(connection, 'certificate-expired')
+    }
+  }
+
+  #onFrame(connection: Connection, frame: Frame, now: Now): void {
+    const { state } = connection
+    if (state.kind === 'challenged' && frame.kind === 'admission')
+      this.#onAdmission(connection, state.nonce, frame.proof, now)
+    else if (state.kind === 'admitted' && frame.kind === 'datagram') this.#forward(connection, state, frame, now)
+    else if (state.kind === 'admitted' && frame.kind === 'ping')
+      this.#say(connection, { kind: 'pong', token: frame.token.slice() })
+    else if (state.kind !== 'over') this.#close(connection, 'message-malformed')
+  }
+
+  #onAdmission(connection: Connection, nonce: Uint8Array, proof: Uint8Array, now: Now): void {
+    const { mesh, crypto } = this.#options
+    const member = verifyMembership(proof, { relay: this.#id, nonce }, { mesh, at: now.wall, crypto })
+    if (typeof member === 'string') {
+      this.#close(connection, 'admission-refused', member)
+      return
+    }
+    const id = fromHex(member.nodeId)
+    invariant(id !== undefined, 'a node id is hexadecimal')
+    const node = keyOf(id)
+    const before = this.#byNode.get(node)
+    if (before !== undefined) this.#close(before, 'replaced')
+    connection.state = { kind: 'admitted', node, id, until: wallTime(member.notAfter * 1000) }
+    this.#byNode.set(node, connection)
+    this.#say(connection, { kind: 'admitted' })
+    this.#outputs.push({ kind: 'admitted', client: connection.client, node: member.nodeId })
+  }
+
+  #forward(
+    from: Connection,
+    state: Extract<State, { kind: 'admitted' }>,
+    frame: Extract<Frame, { kind: 'datagram' }>,
+    now: Now,
+  ): void {
+    if (!from.bytes.take(frame.datagram.length, now.instant)) {
+      this.#count('dropped-rate')
+      return
+    }
+    const to = this.#byNode.get(keyOf(frame.node))
+    if (to === undefined) {
+      this.#count('dropped-absent')
+      if (from.absent.take(1, now.instant)) this.#say(from, { kind: 'absent', node: frame.node.slice() })
+      return
+    }
+    const dropped = to.outbox.push(
+      state.node,
+      encodeFrame({ kind: 'datagram', node: state.id, datagram: frame.datagram }),
+    )
+    if (dropped > 0) this.#count('dropped-full', dropped)
+    this.#outputs.push({ kind: 'ready', client: to.client })
+  }
+
+  #say(connection: Connection, frame: Frame): void {
+    connection.outbox.say(encodeFrame(frame))
+    this.#outputs.push({ kind: 'ready', client: connection.client })
+  }
+
+  #close(connection: Connection, reason: HubEvent, detail?: string): void {
+    this.#forget(connection)
+    this.#count(reason)
+    const { client } = connection
+    this.#outputs.push({ kind: 'close', client, reason, ...(detail === undefined ? {} : { detail }) })
+  }
+
+  #forget(connection: Connection): void {
+    const { state } = connection
+    connection.state = { kind: 'over' }
+    if (state.kind === 'admitted' && this.#byNode.get(state.node) === connection) this.#byNode.delete(state.node)
+  }
+
+  #count(event: HubEvent, times = 1): void {
+    this.#counts.set(event, (this.#counts.get(event) ?? 0) + times)
+  }
+}
+
+const keyOf = (id: Uint8Array): string => toHex(id)
