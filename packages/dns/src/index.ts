@@ -1,4 +1,16 @@
 /** Names of the mesh: which there are, who answers for them, and how the machine's own resolver learns of it. */
+export type { ForwardingOutput, Transport } from './forwarding.ts'
+export {
+  type Idna,
+  isNumberLabel,
+  isReservedLabel,
+  lookalikeOf,
+  type ReadLabel,
+  readDeviceLabel,
+  readLabel,
+} from './names.ts'
+export { type NameDirectory, Resolver, type ResolverInput, type ResolverOutput } from './resolver.ts'
+export { resolverAddress } from './resolver-address.ts'
 export type {
   NameServiceSetup,
   NameServiceState,
@@ -7,3 +19,5 @@ export type {
   UpstreamResolver,
   WantedNameService,
 } from './resolver-setup.ts'
+export { reverseDomains } from './reverse.ts'
+export type { MeshNames, MeshRecord, NamedDevice } from './zone.ts'
