@@ -3,6 +3,7 @@ import type { LinkEndpoint } from '@weft/identity'
 import * as z from 'zod'
 import type { Coordinator } from './coordinator.ts'
 import { DEFAULT_LINK_SECONDS, type LinkWish } from './join-links.ts'
+import { naming } from './naming-requests.ts'
 import { Refusal } from './refusal.ts'
 import { createdLink, linkSummaries } from './request-desk.ts'
 
@@ -18,6 +19,17 @@ const linkWish = z.strictObject({
     .array(z.string().regex(/^[a-z0-9-]{1,32}$/, 'a tag is 1 to 32 of a-z, 0-9 and -'))
     .max(MAX_TAGS)
     .default([]),
+})
+
+const someName = z.string().min(1).max(255)
+const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
+const renameParams = z.strictObject({ device: someName, name: someName })
+const removeParams = z.strictObject({ device: someName })
+const recordWish = z.strictObject({ name: someName, type: recordType, value: someName })
+const recordChoice = z.strictObject({
+  name: someName,
+  type: z.exactOptional(recordType),
+  value: z.exactOptional(someName),
 })
 
 /** What whoever runs the coordinator asks it through its control socket: in the name of the first account. */
@@ -42,6 +54,13 @@ export function controlMethods(options: {
       await coordinator.revokeLink(account, id)
       return {}
     }),
+    rename: method(renameParams, 'change', (params) => naming(coordinator, account, { method: 'rename', params })),
+    remove: method(removeParams, 'change', (params) => naming(coordinator, account, { method: 'remove', params })),
+    'name-add': method(recordWish, 'change', (params) => naming(coordinator, account, { method: 'name-add', params })),
+    'name-list': method(nothing, 'read', () => naming(coordinator, account, { method: 'name-list', params: {} })),
+    'name-remove': method(recordChoice, 'change', (params) =>
+      naming(coordinator, account, { method: 'name-remove', params }),
+    ),
   }
 }
 

@@ -8,13 +8,15 @@ import {
   type Prefix,
   type Random,
 } from '@weft/base'
+import type { NetmapRecord, Params } from '@weft/coordinator-protocol'
 import { type LinkEndpoint, meshPrefix } from '@weft/identity'
 import type { AccountId, CryptoProvider, NodeId, PublicKey } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
-import type { DeviceRow, LinkRow, StoreTransaction } from '@weft/storage'
+import type { DeviceRow, LinkRow, RecordRow, StoreTransaction } from '@weft/storage'
 import { type Joined, type JoinWish, join, secondsOf } from './join.ts'
 import { createLink, type LinkWish, linkKeyHash, requireOpen } from './join-links.ts'
 import type { MeshFiles } from './mesh-files.ts'
+import { deviceCalled, newRecord, recordNameOf, renamed } from './mesh-names.ts'
 import { applyChange, type MeshState } from './mesh-state.ts'
 import { type FeedInput, type FeedOutput, NetmapFeed, type Subscriber } from './netmap-feed.ts'
 import { Presence } from './presence.ts'
@@ -34,6 +36,9 @@ export interface Caller {
 interface Outcome<T> {
   readonly result: T
   readonly changed: readonly DeviceRow[]
+  readonly removed?: readonly DeviceRow[]
+  /** All records of the mesh, where they are others than before, and the number of that. */
+  readonly records?: { readonly all: readonly RecordRow[]; readonly number: number }
 }
 
 /**
@@ -49,6 +54,7 @@ export class Coordinator {
   readonly #prefixes: readonly Prefix[]
   readonly #feed: CoreRunner<FeedInput, FeedOutput>
   readonly #presence: Presence
+  readonly #disconnect: (node: NodeId) => void
   #state: MeshState
   #lastWrite: Promise<void> = Promise.resolve()
   #waiting = 0
@@ -57,6 +63,8 @@ export class Coordinator {
     readonly files: MeshFiles
     readonly state: MeshState
     readonly tell: (subscriber: Subscriber, message: string) => void
+    /** Closes the channel of a device that was removed. */
+    readonly disconnect: (node: NodeId) => void
     readonly crypto: CryptoProvider
     readonly random: Random
     readonly clock: Clock
@@ -64,6 +72,7 @@ export class Coordinator {
   }) {
     const { files, state, tell, crypto, random, clock, logger } = options
     this.#files = files
+    this.#disconnect = options.disconnect
     this.#state = state
     this.#crypto = crypto
     this.#random = random
@@ -191,10 +200,78 @@ export class Coordinator {
     })
   }
 
+  async renameDevice(
+    account: AccountId,
+    device: string,
+    name: string,
+  ): Promise<{ before: DeviceRow; after: DeviceRow }> {
+    const renaming = await this.#write(async (transaction) => {
+      const before = await deviceCalled(transaction, account, device, this.#namingPlace())
+      const after = await renamed(transaction, before, name)
+      if (after.name === before.name) return { result: { before, after }, changed: [] }
+      const row: DeviceRow = { ...after, changed: await transaction.nextNumber() }
+      await transaction.updateDevice(row)
+      return { result: { before, after: row }, changed: [row] }
+    })
+    const { before, after } = renaming
+    this.#logger.info('device renamed', { device: after.id, name: after.name, before: before.name })
+    return renaming
+  }
+
+  async removeDevice(account: AccountId, device: string): Promise<DeviceRow> {
+    const removed = await this.#write(async (transaction) => {
+      const row = await deviceCalled(transaction, account, device, this.#namingPlace())
+      const changed = await transaction.nextNumber()
+      await transaction.removeDevice(row.id, changed)
+      return { result: row, changed: [], removed: [{ ...row, changed }] }
+    })
+    this.#logger.info('device removed', { device: removed.id, name: removed.name })
+    return removed
+  }
+
+  addRecord(account: AccountId, wish: Params<'name-add'>): Promise<NetmapRecord> {
+    this.#requireFirst(account)
+    return this.#write(async (transaction) => {
+      const { record, isNew } = await newRecord(transaction, wish)
+      if (!isNew) return { result: record, changed: [] }
+      await transaction.createRecord(record)
+      return this.#recordsChanged(transaction, record)
+    })
+  }
+
+  /** All of the name, or those of the type, or of the value, too. */
+  removeRecords(account: AccountId, { name: text, type, value }: Params<'name-remove'>): Promise<RecordRow[]> {
+    this.#requireFirst(account)
+    return this.#write(async (transaction) => {
+      const name = recordNameOf(text)
+      const found = (await transaction.records()).filter(
+        (each) => each.name === name && (type ?? each.type) === each.type && (value ?? each.value) === each.value,
+      )
+      if (found.length === 0) throw new Refusal('not-found', `there is no such record of ${text}; see weft names list`)
+      for (const each of found) await transaction.removeRecord(each)
+      return this.#recordsChanged(transaction, found)
+    })
+  }
+
   /** Once everything that was asked is done; channels are closed before. */
   async settled(): Promise<void> {
     await this.#presence.settled()
     await this.#lastWrite
+  }
+
+  async #recordsChanged<T>(transaction: StoreTransaction, result: T): Promise<Outcome<T>> {
+    const number = await transaction.nextNumber()
+    return { result, changed: [], records: { all: await transaction.records(), number } }
+  }
+
+  /** The mesh's own names are its owner's. */
+  #requireFirst(account: AccountId): void {
+    if (account !== this.firstAccount)
+      throw new Refusal('not-allowed', "the mesh's own names are its owner's to change: ask them")
+  }
+
+  #namingPlace() {
+    return { rootKey: this.#state.rootKey, crypto: this.#crypto }
   }
 
   #seconds(): number {
@@ -245,20 +322,34 @@ export class Coordinator {
     this.#waiting++
     try {
       await before
-      const { result, changed } = await this.#files.store.transaction(work)
-      this.#apply(changed)
-      return result
+      const outcome = await this.#files.store.transaction(work)
+      this.#apply(outcome)
+      return outcome.result
     } finally {
       this.#waiting--
       resolve()
     }
   }
 
-  #apply(changed: readonly DeviceRow[]): void {
-    const [first] = changed
-    if (first === undefined) return
-    this.#state = applyChange(this.#state, { number: first.changed, devices: changed })
-    this.#feed.tell({ kind: 'changed', state: this.#state, touched: changed.map((device) => device.id) })
+  #apply({ changed, removed = [], records }: Outcome<unknown>): void {
+    const number = changed[0]?.changed ?? removed[0]?.changed ?? records?.number
+    if (number === undefined) return
+    const gone = removed.map(({ id, accountId }) => ({ id, account: accountId }))
+    this.#state = applyChange(this.#state, {
+      number,
+      devices: changed,
+      ...(gone.length === 0 ? {} : { removed: gone.map(({ id }) => id) }),
+      ...(records === undefined ? {} : { records: records.all }),
+    })
+    const touched = changed.map((device) => device.id)
+    this.#feed.tell({
+      kind: 'changed',
+      state: this.#state,
+      touched,
+      removed: gone,
+      hasNewRecords: records !== undefined,
+    })
+    for (const { id } of gone) this.#disconnect(id)
   }
 }
 

@@ -1,9 +1,8 @@
+import { isNumberLabel, isReservedLabel } from '@weft/dns'
+
 /** A DNS label: RFC 1035 §2.3.1. */
 const MAX_LENGTH = 63
 const FALLBACK = 'device'
-
-/** Names that mean something else to people or programs. */
-const RESERVED = new Set(['coordinator', 'dns', 'localhost', 'relay', 'resolver', 'self', 'weft', 'wpad'])
 
 /** Room for `-` and a number. */
 const SUFFIX_LENGTH = 10
@@ -25,7 +24,7 @@ export function nameFromHostName(hostName: string): string {
     .replace(/-+/g, '-')
   const name = shortened(trimmed(label), MAX_LENGTH)
   if (name === '' || name === 'localhost') return FALLBACK
-  if (/^(?:\d+|0x[0-9a-f]*|[0-9a-f]{32})$/.test(name)) return shortened(`${FALLBACK}-${name}`, MAX_LENGTH)
+  if (isNumberLabel(name)) return shortened(`${FALLBACK}-${name}`, MAX_LENGTH)
   return name
 }
 
@@ -35,7 +34,7 @@ export const nameStem = (name: string): string => name.slice(0, MAX_LENGTH - SUF
 /** The name, or with `-2`, `-3`, … the first that is neither used nor reserved. */
 export function freeName(name: string, used: readonly string[]): string {
   const taken = new Set(used)
-  const isFree = (candidate: string) => !taken.has(candidate) && !RESERVED.has(candidate)
+  const isFree = (candidate: string) => !taken.has(candidate) && !isReservedLabel(candidate)
   if (isFree(name)) return name
   for (let number = 2; ; number++) {
     const suffix = `-${number}`

@@ -13,6 +13,7 @@ import type { DeviceRow, LinkRow, StoreTransaction } from '@weft/storage'
 import { freeAddress } from './address-range.ts'
 import { freeName, nameFromHostName, nameStem } from './device-name.ts'
 import { linkKeyHash, requireOpen } from './join-links.ts'
+import { topLabels } from './mesh-names.ts'
 import { Refusal } from './refusal.ts'
 
 export interface JoinWish {
@@ -167,7 +168,8 @@ function requireSuccession(known: DeviceRow, record: NodeRecord, link: LinkRow, 
 
 async function nameFor(transaction: StoreTransaction, hostName: string): Promise<string> {
   const name = nameFromHostName(hostName)
-  return freeName(name, await transaction.namesBeginningWith(nameStem(name)))
+  const used = await transaction.namesBeginningWith(nameStem(name))
+  return freeName(name, [...used, ...topLabels(await transaction.records())])
 }
 
 async function addressFor(transaction: StoreTransaction, { range }: JoinPlace) {

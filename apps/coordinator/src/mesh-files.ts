@@ -81,6 +81,7 @@ async function createMesh({ secrets, store, range, crypto, random, at }: Opening
     addressRange: range ?? randomRange(random),
     epoch: toHex(randomBytes(random, EPOCH_BYTES)),
     number: 1,
+    wholeSince: 0,
     created: at,
   }
   await store.transaction(async (transaction) => {

@@ -1,7 +1,7 @@
 import { type Endpoint, type IpAddress, type Prefix, toBase64 } from '@weft/base'
-import type { NetmapPeer, NetmapRelay } from '@weft/coordinator-protocol'
+import type { NetmapPeer, NetmapRecord, NetmapRelay } from '@weft/coordinator-protocol'
 import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
-import type { AccountRow, DeviceRow, MeshRow } from '@weft/storage'
+import type { AccountRow, DeviceRow, MeshRow, RecordRow } from '@weft/storage'
 import { toldEndpoints } from './published-endpoints.ts'
 
 /** A device as the netmaps of others show it, and what decides who those others are. Never changed, only replaced. */
@@ -11,6 +11,8 @@ export interface DeviceState {
   readonly channelKey: PublicKey<'channel'>
   readonly address4: IpAddress
   readonly peer: NetmapPeer
+  /** The mesh's number when the device itself was last told of its own name or address. */
+  readonly selfChanged: number
   /** The mesh's number at the last change of `peer`. */
   readonly changed: number
 }
@@ -25,34 +27,44 @@ export interface MeshState {
   readonly range: Prefix
   readonly epoch: string
   readonly number: number
+  /** Whoever holds a netmap of a lower number is told the whole. */
+  readonly wholeSince: number
   readonly accounts: ReadonlyMap<AccountId, AccountRow>
   readonly devices: ReadonlyMap<NodeId, DeviceState>
   readonly nodesByChannelKey: ReadonlyMap<PublicKey<'channel'>, NodeId>
   readonly relays: readonly NetmapRelay[]
+  /** The mesh's own, in a fixed order. */
+  readonly records: readonly NetmapRecord[]
 }
 
 /** What one transaction did to the mesh. */
 export interface MeshChange {
   readonly number: number
   readonly devices: readonly DeviceRow[]
+  readonly removed?: readonly NodeId[]
+  /** All that there are then. */
+  readonly records?: readonly RecordRow[]
 }
 
 export function meshStateOf(
   mesh: MeshRow,
   accounts: readonly AccountRow[],
   devices: readonly DeviceRow[],
-  relays: readonly NetmapRelay[] = [],
+  more: { readonly relays?: readonly NetmapRelay[]; readonly records?: readonly RecordRow[] } = {},
 ): MeshState {
+  const { relays = [], records = [] } = more
   const empty: MeshState = {
     id: mesh.id,
     rootKey: mesh.rootKey,
     range: mesh.addressRange,
     epoch: mesh.epoch,
     number: mesh.number,
+    wholeSince: mesh.wholeSince,
     accounts: new Map(accounts.map((account) => [account.id, account])),
     devices: new Map(),
     nodesByChannelKey: new Map(),
     relays,
+    records: records.map(recordOf),
   }
   return applyChange(empty, { number: mesh.number, devices })
 }
@@ -64,18 +76,34 @@ export function applyChange(state: MeshState, change: MeshChange): MeshState {
     const before = devices.get(row.id)
     if (before !== undefined) nodesByChannelKey.delete(before.channelKey)
     nodesByChannelKey.set(row.channelKey, row.id)
-    devices.set(row.id, deviceStateOf(row, state.accounts))
+    devices.set(row.id, deviceStateOf(row, state.accounts, before))
   }
-  return { ...state, number: change.number, devices, nodesByChannelKey }
+  for (const id of change.removed ?? []) {
+    const before = devices.get(id)
+    if (before !== undefined) nodesByChannelKey.delete(before.channelKey)
+    devices.delete(id)
+  }
+  const wholeSince = change.removed === undefined ? state.wholeSince : change.number
+  const records = change.records?.map(recordOf) ?? state.records
+  return { ...state, number: change.number, wholeSince, devices, nodesByChannelKey, records }
 }
 
-function deviceStateOf(row: DeviceRow, accounts: ReadonlyMap<AccountId, AccountRow>): DeviceState {
+/** The schema of what nodes are told is narrower than the table: what it holds was checked when it was added. */
+const recordOf = (row: RecordRow): NetmapRecord => row as NetmapRecord
+
+function deviceStateOf(
+  row: DeviceRow,
+  accounts: ReadonlyMap<AccountId, AccountRow>,
+  before: DeviceState | undefined,
+): DeviceState {
+  const isSelfSame = before?.peer.name === row.name && before.address4 === row.address4
   return {
     id: row.id,
     account: row.accountId,
     channelKey: row.channelKey,
     address4: row.address4,
     changed: row.changed,
+    selfChanged: isSelfSame ? before.selfChanged : row.changed,
     peer: {
       id: row.id,
       name: row.name,

@@ -1,7 +1,7 @@
 import { assertNever, type Core, type Instant, later, milliseconds, type Now } from '@weft/base'
 import type { AccountId, NodeId } from '@weft/keys'
 import type { MeshState } from './mesh-state.ts'
-import { changeMessages, netmapMessages, touchedSince, withRelays } from './netmap-mapper.ts'
+import { changeMessages, netmapMessages, touchedSince, withWhatIsUnnumbered } from './netmap-mapper.ts'
 
 /** Changes are gathered for so long: docs/protocols/channel.md. */
 const GATHERING = milliseconds(20)
@@ -18,7 +18,19 @@ export type FeedInput =
       readonly held: { readonly epoch: string; readonly number: number } | undefined
     }
   | { readonly kind: 'unsubscribe'; readonly subscriber: Subscriber }
-  | { readonly kind: 'changed'; readonly state: MeshState; readonly touched: readonly NodeId[] }
+  | {
+      readonly kind: 'changed'
+      readonly state: MeshState
+      readonly touched: readonly NodeId[]
+      readonly removed?: readonly RemovedDevice[]
+      readonly hasNewRecords?: boolean
+    }
+
+/** Who is no more, and whose it was: the state does not hold it any more. */
+interface RemovedDevice {
+  readonly id: NodeId
+  readonly account: AccountId
+}
 
 export interface FeedOutput {
   readonly kind: 'tell'
@@ -43,6 +55,8 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   #state: MeshState
   readonly #subscriptions = new Map<Subscriber, Subscription>()
   readonly #touched = new Set<NodeId>()
+  readonly #removed = new Map<NodeId, AccountId>()
+  #hasNewRecords = false
   #due: Instant | undefined
   readonly #outputs: FeedOutput[] = []
 
@@ -61,6 +75,8 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
       case 'changed':
         this.#state = input.state
         for (const id of input.touched) this.#touched.add(id)
+        for (const { id, account } of input.removed ?? []) this.#removed.set(id, account)
+        this.#hasNewRecords ||= input.hasNewRecords ?? false
         this.#due ??= later(now.instant, GATHERING)
         return
       default:
@@ -82,9 +98,11 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
 
   #subscribe({ subscriber, node, held }: Extract<FeedInput, { kind: 'subscribe' }>): void {
     const state = this.#state
-    const resumes = held?.epoch === state.epoch && held.number <= state.number
+    // It was removed while it was being admitted; its channel is closed.
+    if (!state.devices.has(node)) return
+    const resumes = held?.epoch === state.epoch && held.number <= state.number && held.number >= state.wholeSince
     const messages = resumes
-      ? withRelays(changeMessages(state, node, held.number, touchedSince(state, held.number)), state)
+      ? withWhatIsUnnumbered(changeMessages(state, node, held.number, touchedSince(state, held.number)), state)
       : netmapMessages(state, node)
     this.#subscriptions.set(subscriber, { node, account: state.devices.get(node)?.account, number: state.number })
     for (const message of messages) this.#tell(subscriber, JSON.stringify(message))
@@ -95,12 +113,16 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     const touched = Map.groupBy(this.#touched, (id) => this.#state.devices.get(id)?.account)
     const shared = new Map<string, readonly string[]>()
     for (const [subscriber, subscription] of this.#subscriptions) {
+      if (!this.#state.devices.has(subscription.node)) continue
       const news = touched.get(subscription.account)?.filter((id) => this.#isNews(id, subscription)) ?? []
-      if (news.length === 0) continue
-      for (const text of this.#changeTexts(subscription, news, shared)) this.#tell(subscriber, text)
+      const remove = this.#removedFor(subscription)
+      if (news.length === 0 && remove.length === 0 && !this.#concerns(subscription)) continue
+      for (const text of this.#changeTexts(subscription, { news, remove }, shared)) this.#tell(subscriber, text)
       subscription.number = this.#state.number
     }
     this.#touched.clear()
+    this.#removed.clear()
+    this.#hasNewRecords = false
   }
 
   /** Who subscribed while a change was gathered was told it already. */
@@ -108,15 +130,27 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     return id !== node && (this.#state.devices.get(id)?.changed ?? 0) > number
   }
 
+  #removedFor({ account, number }: Subscription): readonly NodeId[] {
+    if (number >= this.#state.wholeSince) return []
+    return [...this.#removed].flatMap(([id, owner]) => (owner === account && !this.#state.devices.has(id) ? [id] : []))
+  }
+
+  /** Besides what there is of peers. */
+  #concerns({ node, number }: Subscription): boolean {
+    return this.#hasNewRecords || (this.#state.devices.get(node)?.selfChanged ?? 0) > number
+  }
+
   /** All of one account who hold the same number and have not changed themselves are told the same. */
   #changeTexts(
     { node, account, number }: Subscription,
-    news: readonly NodeId[],
+    { news, remove }: { readonly news: readonly NodeId[]; readonly remove: readonly NodeId[] },
     shared: Map<string, readonly string[]>,
   ): readonly string[] {
     const key = `${account} ${number} ${this.#touched.has(node) ? node : ''}`
-    const texts =
-      shared.get(key) ?? changeMessages(this.#state, node, number, news).map((change) => JSON.stringify(change))
+    const known = shared.get(key)
+    if (known !== undefined) return known
+    const more = { ...(this.#hasNewRecords ? { records: this.#state.records } : {}), remove }
+    const texts = changeMessages(this.#state, node, number, news, more).map((change) => JSON.stringify(change))
     shared.set(key, texts)
     return texts
   }

@@ -1,6 +1,7 @@
 import { invariant } from '@weft/base'
 import { INCOMPLETE, type Netmap, type NetmapChange, type NetmapPeer } from '@weft/coordinator-protocol'
 import type { NodeId } from '@weft/keys'
+import { MESH_DOMAIN } from './mesh-names.ts'
 import type { DeviceState, MeshState } from './mesh-state.ts'
 
 /** So that the longest message stays well below the channel's 16 MiB: a peer has at most some 9 KiB. */
@@ -14,11 +15,12 @@ export function netmapMessages(state: MeshState, id: NodeId): readonly (Netmap |
     type: 'netmap',
     epoch: state.epoch,
     number: more.length === 0 ? state.number : INCOMPLETE,
-    mesh: { id: state.id, rootKey: state.rootKey, domain: 'weft', range: state.range },
-    self: { id, name: self.peer.name, owner: self.peer.owner, address4: self.address4 },
+    mesh: { id: state.id, rootKey: state.rootKey, domain: MESH_DOMAIN, range: state.range },
+    self: selfOf(self),
     peers,
     grants: [{ reason: 'own devices', account: self.account, protocol: 'any' }],
     ...(state.relays.length === 0 ? {} : { relays: state.relays }),
+    ...(state.records.length === 0 ? {} : { records: state.records }),
   }
   return [netmap, ...changesOf(state, INCOMPLETE, more)]
 }
@@ -29,13 +31,18 @@ export function changeMessages(
   id: NodeId,
   from: number,
   touched: Iterable<NodeId>,
+  more: Pick<NetmapChange, 'records'> & { readonly remove?: readonly NodeId[] } = {},
 ): readonly NetmapChange[] {
-  return changesOf(state, from, inParts(peersAmong(state, id, touched)))
+  const self = deviceOf(state, id)
+  const changes = changesOf(state, from, inParts(peersAmong(state, id, touched)))
+  const also = { ...(self.selfChanged > from ? { self: selfOf(self) } : {}), ...more }
+  return changes.map((change, index) => (index === changes.length - 1 ? { ...change, ...also } : change))
 }
 
-/** Relays are told with each subscription: they have no number of their own. */
-export function withRelays(changes: readonly NetmapChange[], state: MeshState): readonly NetmapChange[] {
-  return changes.map((change, i) => (i === 0 ? { ...change, relays: state.relays } : change))
+/** Relays and records are told with each subscription: they have no number of their own. */
+export function withWhatIsUnnumbered(changes: readonly NetmapChange[], state: MeshState): readonly NetmapChange[] {
+  const { relays, records } = state
+  return changes.map((change, i) => (i === 0 ? { ...change, relays, records } : change))
 }
 
 /** The devices that changed after a number. */
@@ -74,6 +81,10 @@ function inParts(peers: readonly NetmapPeer[]): NetmapPeer[][] {
   for (let at = 0; at === 0 || at < peers.length; at += PEERS_IN_ONE_MESSAGE)
     parts.push(peers.slice(at, at + PEERS_IN_ONE_MESSAGE))
   return parts
+}
+
+function selfOf({ id, peer, address4 }: DeviceState): Netmap['self'] {
+  return { id, name: peer.name, owner: peer.owner, address4 }
 }
 
 function deviceOf(state: MeshState, id: NodeId): DeviceState {

@@ -14,6 +14,7 @@ import type { LinkRow } from '@weft/storage'
 import type { Answered, ChannelConnection, ChannelDesk, Work } from './channel-connection.ts'
 import type { Caller, Coordinator } from './coordinator.ts'
 import { isoTime, linkStateAt } from './join-links.ts'
+import { answerNaming } from './naming-requests.ts'
 import { Refusal } from './refusal.ts'
 
 /** Newest first; older ones are of no use to whoever lists them. */
@@ -62,6 +63,11 @@ export class RequestDesk implements ChannelDesk {
       refuse: () =>
         answerOf({ type: 'answer', id, error: { code: 'busy', message: 'too many requests: wait for the answers' } }),
     }
+  }
+
+  /** Ends the channel of a device that was removed. */
+  disconnect(node: NodeId): void {
+    this.#byNode.get(node)?.close()
   }
 
   closed(connection: ChannelConnection): void {
@@ -115,6 +121,12 @@ export class RequestDesk implements ChannelDesk {
       case 'link-revoke':
         await coordinator.revokeLink(coordinator.accountOf(caller), request.params.id)
         return emptyAnswer(id)
+      case 'rename':
+      case 'remove':
+      case 'name-add':
+      case 'name-list':
+      case 'name-remove':
+        return { kind: 'answer', message: await answerNaming(coordinator, coordinator.accountOf(caller), request) }
       default:
         return assertNever(request)
     }

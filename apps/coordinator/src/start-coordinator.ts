@@ -105,6 +105,7 @@ async function start(
     files,
     state: await firstState(files, options, relayInNetmap(relayId, endpoints(), options.relay?.stunPort)),
     tell: (subscriber, message) => channels.tell(subscriber, message),
+    disconnect: (node) => desk.disconnect(node),
     crypto: nativeCrypto,
     random: systemRandom,
     clock,
@@ -112,8 +113,9 @@ async function start(
   })
   started.defer(() => coordinator.settled())
   const seconds = () => secondsOf(clock().wall)
+  const desk = new RequestDesk({ coordinator, endpoints, seconds, logger })
   const channels = new ChannelServer({
-    desk: new RequestDesk({ coordinator, endpoints, seconds, logger }),
+    desk,
     channelKey: files.channelKey,
     certificate: dailyCertificate({ ...files, crypto: nativeCrypto, clock }),
     crypto: nativeCrypto,
@@ -181,12 +183,10 @@ function firstState(
     const mesh = await transaction.mesh()
     invariant(mesh !== undefined, 'the mesh was opened')
     const place = { mesh: mesh.id, at: clock().wall, crypto: nativeCrypto, logger }
-    return meshStateOf(
-      mesh,
-      await transaction.accounts(),
-      verifiedDevices(await transaction.devices(), place),
-      relay === undefined ? [] : relays,
-    )
+    return meshStateOf(mesh, await transaction.accounts(), verifiedDevices(await transaction.devices(), place), {
+      relays: relay === undefined ? [] : relays,
+      records: await transaction.records(),
+    })
   })
 }
 

@@ -37,6 +37,7 @@ export function someState(number: number, devices: readonly DeviceRow[]): MeshSt
     addressRange: '100.64.0.0/18' as Prefix,
     epoch: 'e1',
     number,
+    wholeSince: 0,
     created: 0,
   }
   const accounts: AccountRow[] = ['a', 'b'].map((letter) => ({

@@ -46,7 +46,7 @@ describe('the feed', () => {
     const mesh = new Mesh(someState(1, [someDevice(1), someDevice(2), someDevice(3, ofOtherAccount)]))
     mesh.subscribe(1, 1)
     mesh.subscribe(3, 3)
-    mesh.change(2, someDevice(1, { name: 'renamed' }))
+    mesh.change(2, someDevice(1, { online: true }))
     assert.deepEqual(mesh.at(50).told(), [])
     mesh.change(3, someDevice(3, { ...ofOtherAccount, online: true }))
     assert.deepEqual(mesh.at(100).told(), [])
@@ -56,6 +56,35 @@ describe('the feed', () => {
       told.map(({ subscriber, message }) => [subscriber, (message as NetmapChange).from, message.number]),
       [[1, 1, 4]],
     )
+  })
+
+  it('tells a device its new name, and its peers with the same number', () => {
+    const mesh = new Mesh(someState(1, [someDevice(1), someDevice(2)]))
+    mesh.subscribe(1, 1)
+    mesh.subscribe(2, 2)
+    mesh.change(2, someDevice(1, { name: 'renamed' }))
+    const [toItself, toPeer] = mesh
+      .at(50)
+      .told()
+      .map(({ message }) => message as NetmapChange)
+    assert.deepEqual([toItself?.self?.name, toItself?.upsert, toItself?.number], ['renamed', [], 2])
+    assert.deepEqual(
+      [toPeer?.self, toPeer?.upsert.map(({ name }) => name), toPeer?.number],
+      [undefined, ['renamed'], 2],
+    )
+    assert.equal((mesh.subscribe(3, 1, 1)[0] as NetmapChange).self?.name, 'renamed')
+  })
+
+  it('tells who was removed, and the whole to whoever was away meanwhile', () => {
+    const mesh = new Mesh(someState(1, [someDevice(1), someDevice(2), someDevice(3)]))
+    mesh.subscribe(1, 1)
+    mesh.subscribe(2, 2)
+    mesh.remove(2, 2)
+    const [told, ...more] = mesh.at(50).told()
+    assert.deepEqual([(told?.message as NetmapChange | undefined)?.remove, more], [[nodeOf(2)], []])
+    assert.equal((mesh.subscribe(3, 3, 1)[0] as Netmap).type, 'netmap')
+    assert.equal((mesh.subscribe(3, 3, 2)[0] as NetmapChange).type, 'change')
+    assert.deepEqual(mesh.subscribe(4, 2), [])
   })
 
   it('tells whoever subscribes within those 20 ms everything once', () => {
@@ -132,6 +161,14 @@ class Mesh {
     this.feed = new NetmapFeed(state)
   }
 
+  remove(number: number, device: number): void {
+    const id = nodeOf(device)
+    const account = this.state.devices.get(id)?.account
+    assert.ok(account !== undefined)
+    this.state = applyChange(this.state, { number, devices: [], removed: [id] })
+    this.feed.handle({ kind: 'changed', state: this.state, touched: [], removed: [{ id, account }] }, this.now)
+  }
+
   at(milliseconds: number): this {
     this.now = { ...this.now, instant: instant(milliseconds) }
     return this
@@ -199,6 +236,8 @@ function runRandomly(seed: number): void {
     const expected = [...mesh.state.devices.values()]
       .map(({ peer }) => peer)
       .filter(({ id }) => id !== nodeOf(subscriber))
+    const self = mesh.state.devices.get(nodeOf(subscriber))
+    assert.equal(held.get(subscriber)?.self.name, self?.peer.name, `seed ${seed}`)
     const seen = held.get(subscriber)?.peers.toSorted((a, b) => (a.id < b.id ? -1 : 1))
     assert.deepEqual(
       seen,

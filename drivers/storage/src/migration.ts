@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { firstTables } from './migrations/0001-first-tables.ts'
+import { names } from './migrations/0002-names.ts'
 
 /** What differs between databases in how the same table is made. */
 interface SchemaDialect {
@@ -15,7 +16,7 @@ export interface Migration {
   up(transaction: Transaction<never>, dialect: SchemaDialect): Promise<void>
 }
 
-const migrations: readonly Migration[] = [firstTables]
+const migrations: readonly Migration[] = [firstTables, names]
 
 /** The newest version of the schema that this program knows. */
 export const SCHEMA_VERSION = migrations.length

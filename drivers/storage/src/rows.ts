@@ -12,6 +12,8 @@ export interface MeshRow {
   readonly epoch: string
   /** Of the last change of the mesh. */
   readonly number: number
+  /** Whoever holds a netmap of a lower number is told the whole: changes since do not name who was removed. */
+  readonly wholeSince: number
   readonly created: number
 }
 

@@ -11,7 +11,7 @@ import {
   linkOf,
   type MeshRow,
 } from './rows.ts'
-import type { Tables } from './tables.ts'
+import type { RecordRow, Tables } from './tables.ts'
 
 /** What can be asked and done within one transaction. Reads see what was written before in the same one. */
 export class StoreTransaction {
@@ -120,6 +120,30 @@ export class StoreTransaction {
       .where('online', '=', 1)
       .executeTakeFirst()
     return Number(numUpdatedRows)
+  }
+
+  /** The device, and what there is of it. `number`: of this change. */
+  async removeDevice(id: NodeId, number: number): Promise<void> {
+    await this.#sql.deleteFrom('devices').where('id', '=', id).execute()
+    await this.#sql.updateTable('mesh').set({ wholeSince: number }).execute()
+  }
+
+  /** In a fixed order. */
+  records(): Promise<RecordRow[]> {
+    return this.#sql.selectFrom('records').selectAll().orderBy('name').orderBy('type').orderBy('value').execute()
+  }
+
+  async createRecord(record: RecordRow): Promise<void> {
+    await this.#sql.insertInto('records').values(record).execute()
+  }
+
+  async removeRecord({ name, type, value }: RecordRow): Promise<void> {
+    await this.#sql
+      .deleteFrom('records')
+      .where('name', '=', name)
+      .where('type', '=', type)
+      .where('value', '=', value)
+      .execute()
   }
 
   async link(id: string): Promise<LinkRow | undefined> {

@@ -11,6 +11,7 @@ export interface Tables {
   devices: DeviceTable
   links: LinkTable
   linkUses: LinkUseTable
+  records: RecordRow
 }
 
 interface MeshTable {
@@ -20,6 +21,7 @@ interface MeshTable {
   addressRange: Prefix
   epoch: string
   number: number
+  wholeSince: number
   created: number
 }
 
@@ -59,6 +61,13 @@ export interface LinkTable {
   expires: number
   revoked: number | null
   uses: number
+}
+
+/** A DNS record of the mesh; its name is without the domain. */
+export interface RecordRow {
+  readonly name: string
+  readonly type: 'A' | 'AAAA' | 'CNAME' | 'TXT'
+  readonly value: string
 }
 
 interface LinkUseTable {

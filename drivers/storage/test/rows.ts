@@ -7,6 +7,7 @@ export const someMesh = {
   addressRange: '100.100.64.0/18',
   epoch: 'e',
   number: 1,
+  wholeSince: 0,
   created: 1_000,
 } as MeshRow
 

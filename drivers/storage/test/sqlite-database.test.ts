@@ -21,18 +21,40 @@ describe('a database file', () => {
     await fill(path)
     using database = new DatabaseSync(path, { readOnly: true })
     assert.equal(database.prepare('pragma journal_mode').get()?.journal_mode, 'wal')
-    assert.equal(database.prepare('pragma user_version').get()?.user_version, 1)
+    assert.equal(database.prepare('pragma user_version').get()?.user_version, 2)
     const tables = database.prepare("select name, strict from pragma_table_list where schema = 'main'").all()
     const ours = tables.filter((table) => !String(table.name).startsWith('sqlite_'))
-    assert.deepEqual(ours.map((table) => table.name).sort(), ['accounts', 'devices', 'link_uses', 'links', 'mesh'])
+    assert.deepEqual(ours.map((table) => table.name).sort(), [
+      'accounts',
+      'devices',
+      'link_uses',
+      'links',
+      'mesh',
+      'records',
+    ])
     assert.ok(ours.every((table) => table.strict === 1))
     assert.equal(database.prepare('pragma foreign_key_list(devices)').get()?.table, 'accounts')
   })
 
+  it('of the first version gets what is new, and keeps what it has', async () => {
+    await fill(path)
+    change(path, 'drop table records; alter table mesh drop column whole_since; pragma user_version = 1')
+    const store = await Store.open(path)
+    const [mesh, devices, records] = await store.transaction(async (transaction) => [
+      await transaction.mesh(),
+      await transaction.devices(),
+      await transaction.records(),
+    ])
+    await store.close()
+    assert.deepEqual(mesh, { ...someMesh, number: mesh?.number })
+    assert.ok(devices.length > 0)
+    assert.deepEqual(records, [])
+  })
+
   it('of a newer version is refused and left as it is', async () => {
     await fill(path)
-    change(path, 'pragma user_version = 2')
-    await isRefused(path, 'database-newer', /of version 2.*knows up to 1.*update weft/)
+    change(path, 'pragma user_version = 3')
+    await isRefused(path, 'database-newer', /of version 3.*knows up to 2.*update weft/)
   })
 
   it('of a newer version is refused also while that version is in the log only', async () => {

@@ -51,6 +51,14 @@ export const address4 = canonical<IpAddress>(
   (text) => onlyFamily4(parseIp(text)),
   'an IPv4 address in its usual form',
 )
+export const address6 = canonical<IpAddress>(
+  MAX_ADDRESS_TEXT,
+  (text) => {
+    const address = parseIp(text)
+    return address !== undefined && familyOf(address) === 6 ? address : undefined
+  },
+  'an IPv6 address in its usual form',
+)
 export const prefix4 = canonical<Prefix>(
   MAX_ADDRESS_TEXT,
   (text) => onlyFamily4(parsePrefix(text)),
@@ -61,6 +69,11 @@ export const endpoint = canonical<Endpoint>(MAX_ADDRESS_TEXT, parseEndpoint, 'an
 /** A DNS label: RFC 1035 §2.3.1. */
 export const deviceName = matching<string>(/^(?!-)[a-z0-9-]{1,63}(?<!-)$/, 'a device name')
 export const domain = matching<string>(/^(?=.{1,253}$)(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*(?<!-)$/, 'a domain')
+/** Labels of DNS, and such as `_acme-challenge`, without the last dot. */
+export const dnsName = matching<string>(
+  /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9_](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
+  'a name of DNS',
+)
 export const tag = z.custom<string>((value) => typeof value === 'string' && isTag(value), 'not a tag')
 /** What is called by it is the coordinator's own matter. */
 export const opaqueId = matching<string>(/^[0-9A-Za-z_-]{1,64}$/, 'an id')

@@ -1,7 +1,7 @@
 import { MAX_CERTIFICATE_LENGTH } from '@weft/identity'
 import * as z from 'zod'
-import { address4, base64, count, deviceName, line, nodeId, opaqueId, publicKey, tag } from './fields.ts'
-import { chainText, changeSchema, endpoints, netmapSchema, recordText } from './netmap.ts'
+import { address4, base64, count, deviceName, domain, line, nodeId, opaqueId, publicKey, tag } from './fields.ts'
+import { chainText, changeSchema, endpoints, MAX_RECORDS, netmapSchema, recordSchema, recordText } from './netmap.ts'
 
 /** What node and coordinator say to each other through the channel. Unknown fields are refused. docs/protocols/channel.md */
 
@@ -31,6 +31,10 @@ const linkSummary = z
     tags,
   })
   .readonly()
+
+/** As somebody typed it; what it means the coordinator decides. */
+const wantedName = line(MAX_HOST_NAME_LENGTH).min(1)
+const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
 
 /** What can be asked for, and how it is answered. */
 const methods = {
@@ -78,6 +82,30 @@ const methods = {
     params: z.strictObject({ id: opaqueId }).readonly(),
     result: nothing,
   },
+  /** Of a device of one's own account, told by name, address or id. */
+  rename: {
+    params: z.strictObject({ device: wantedName, name: wantedName }).readonly(),
+    result: z.strictObject({ id: nodeId, name: deviceName, before: deviceName }).readonly(),
+  },
+  remove: {
+    params: z.strictObject({ device: wantedName }).readonly(),
+    result: z.strictObject({ id: nodeId, name: deviceName }).readonly(),
+  },
+  'name-add': {
+    params: z.strictObject({ name: wantedName, type: recordType, value: wantedName }).readonly(),
+    result: z.strictObject({ record: recordSchema }).readonly(),
+  },
+  'name-list': {
+    params: nothing,
+    result: z.strictObject({ domain, records: z.array(recordSchema).max(MAX_RECORDS).readonly() }).readonly(),
+  },
+  'name-remove': {
+    params: z
+      .strictObject({ name: wantedName, type: z.exactOptional(recordType), value: z.exactOptional(wantedName) })
+      .readonly(),
+    /** Those that were removed. */
+    result: z.strictObject({ records: z.array(recordSchema).max(MAX_RECORDS).readonly() }).readonly(),
+  },
 } as const
 
 export type Method = keyof typeof methods
@@ -97,6 +125,9 @@ const errorCode = z.enum([
   'certificate-refused',
   'not-allowed',
   'not-found',
+  /** It is no name, or could be taken for another. */
+  'name-refused',
+  'name-taken',
   'bad-request',
   'busy',
   /** The coordinator's own fault. */
@@ -123,6 +154,11 @@ export const requestSchema = z.discriminatedUnion('method', [
   requestOf('link-create'),
   requestOf('link-list'),
   requestOf('link-revoke'),
+  requestOf('rename'),
+  requestOf('remove'),
+  requestOf('name-add'),
+  requestOf('name-list'),
+  requestOf('name-remove'),
 ])
 
 /** A request; `Request<'join'>` that of one method. */

@@ -4,9 +4,11 @@ import * as z from 'zod'
 import {
   accountId,
   address4,
+  address6,
   base64,
   count,
   deviceName,
+  dnsName,
   domain,
   endpoint,
   line,
@@ -24,6 +26,10 @@ export const MAX_ENDPOINTS = 32
 /** Of a netmap, also one that grew by changes. */
 export const MAX_PEERS = 65_536
 const MAX_RELAYS = 16
+/** Of the mesh's own names. */
+export const MAX_RECORDS = 4096
+/** Bytes, and so letters at most. */
+export const MAX_TEXT_LENGTH = 255
 const MAX_PLACES = 8
 const MAX_PLACE_LENGTH = 255
 const MAX_GRANTS = 4096
@@ -84,6 +90,15 @@ const relaySchema = z
   })
   .readonly()
 
+/** A record that the mesh's owner added; its name is without the domain. */
+export const recordSchema = z.discriminatedUnion('type', [
+  z.strictObject({ name: dnsName, type: z.literal('A'), value: address4 }).readonly(),
+  z.strictObject({ name: dnsName, type: z.literal('AAAA'), value: address6 }).readonly(),
+  z.strictObject({ name: dnsName, type: z.literal('CNAME'), value: dnsName }).readonly(),
+  z.strictObject({ name: dnsName, type: z.literal('TXT'), value: line(MAX_TEXT_LENGTH) }).readonly(),
+])
+
+const records = z.array(recordSchema).max(MAX_RECORDS).readonly()
 const peers = z
   .array(peerSchema)
   .max(MAX_PEERS)
@@ -103,6 +118,7 @@ export const netmapSchema = z
     peers,
     grants,
     relays: z.exactOptional(relays),
+    records: z.exactOptional(records),
   })
   .readonly()
 
@@ -117,12 +133,14 @@ export const changeSchema = z
     remove: z.array(nodeId).max(MAX_PEERS).refine(isEachOnce, 'a node is there twice').readonly(),
     grants: z.exactOptional(grants),
     relays: z.exactOptional(relays),
+    records: z.exactOptional(records),
   })
   .refine(({ from, number }) => from <= number, 'a change leads backwards')
   .refine(({ upsert, remove }) => isEachOnce([...upsert.map(({ id }) => id), ...remove]), 'a peer is set and removed')
   .readonly()
 
 export type NetmapPeer = z.infer<typeof peerSchema>
+export type NetmapRecord = z.infer<typeof recordSchema>
 export type NetmapRelay = z.infer<typeof relaySchema>
 export type Grant = z.infer<typeof grantSchema>
 export type Netmap = z.infer<typeof netmapSchema>
@@ -142,6 +160,7 @@ export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | unde
     peers: [...byId.values()],
     grants: change.grants ?? netmap.grants,
     ...(change.relays === undefined ? {} : { relays: change.relays }),
+    ...(change.records === undefined ? {} : { records: change.records }),
   }
 }
 

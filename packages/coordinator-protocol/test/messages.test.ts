@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { toBase64 } from '@weft/base'
+import { type IpAddress, toBase64 } from '@weft/base'
 import fc from 'fast-check'
 import {
   type FromCoordinator,
   type Method,
+  type NetmapRecord,
   type Params,
   parseResult,
   type Result,
@@ -25,7 +26,19 @@ const params: { readonly [M in Method]: Params<M> } = {
   'link-create': { reusable: true, expiresSeconds: 3600, tags: ['lab'] },
   'link-list': {},
   'link-revoke': { id: 'abc-123' },
+  rename: { device: 'laptop.weft', name: 'Bücher' },
+  remove: { device: '100.96.64.2' },
+  'name-add': { name: 'git.weft', type: 'A', value: '192.0.2.1' },
+  'name-list': {},
+  'name-remove': { name: 'git.weft', value: '192.0.2.1' },
 }
+
+const someRecords: readonly NetmapRecord[] = [
+  { name: 'git', type: 'A', value: peer(1).address4 },
+  { name: 'a.b', type: 'AAAA', value: '2001:db8::1' as IpAddress },
+  { name: 'www', type: 'CNAME', value: 'example.com' },
+  { name: '_acme-challenge.www', type: 'TXT', value: 'any text: ü' },
+]
 
 const results: { readonly [M in Method]: Result<M> } = {
   'open-link': { account: certificate, link: certificate },
@@ -37,6 +50,11 @@ const results: { readonly [M in Method]: Result<M> } = {
     links: [{ id: 'abc', expires: '2026-11-24T21:05:00Z', reusable: true, uses: 3, state: 'open', tags: ['lab'] }],
   },
   'link-revoke': {},
+  rename: { id: nodeIdNumber(1), name: 'xn--bcher-kva', before: 'laptop' },
+  remove: { id: nodeIdNumber(1), name: 'laptop' },
+  'name-add': { record: { name: 'www', type: 'CNAME', value: 'example.com' } },
+  'name-list': { domain: 'weft', records: someRecords },
+  'name-remove': { records: someRecords },
 }
 
 const methods = Object.keys(params) as Method[]
@@ -53,6 +71,8 @@ const fromCoordinator: readonly FromCoordinator[] = [
   bigNetmap,
   change(7, 8),
   change(7, 8, { self: bigNetmap.self, upsert: [peer(3)], remove: [nodeIdNumber(1)], grants: bigNetmap.grants }),
+  { ...bigNetmap, records: someRecords },
+  change(7, 8, { records: someRecords }),
   { type: 'answer', id: 4, result: { any: 'thing' } },
   { type: 'answer', id: 4, error: { code: 'link-used', message: 'this link was used: ask for a new one' } },
   { type: 'pong' },
@@ -89,12 +109,13 @@ test('a missing field is refused, but those that may be missing', () => {
     if (message.type !== 'netmap') continue
     for (const { text, field } of withoutField(message)) {
       const isRead = readFromCoordinator(text) !== undefined
-      assert.equal(isRead, field === 'ports', field)
+      assert.equal(isRead, field === 'ports' || field === 'records', field)
     }
   }
   for (const method of methods) {
     for (const { text, field } of withoutField(request(method))) {
-      const mayMiss = method === 'publish' && optional.test(`"${field}"`)
+      const mayMiss =
+        (method === 'publish' && optional.test(`"${field}"`)) || (method === 'name-remove' && field === 'value')
       assert.equal(readFromNode(text) !== undefined, mayMiss, `${method} ${field}`)
     }
   }

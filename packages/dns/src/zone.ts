@@ -1,4 +1,4 @@
-import { familyOf, type IpAddress, type Prefix } from '@weft/base'
+import { familyOf, type IpAddress, type Prefix, utf8 } from '@weft/base'
 import { RCODE, TYPE } from './constants.ts'
 import type { RecordData, Reply, ResourceRecord } from './reply.ts'
 import { resolverHost } from './resolver-address.ts'
@@ -40,6 +40,8 @@ export type ZoneAnswer = Reply & { readonly external?: string }
 
 type Node = RecordData[]
 
+/** Bytes of a text: one string of RFC 1035 §3.3. */
+const MAX_TEXT = 255
 /** Of CNAMEs in one answer; more are a circle, or as good as one. */
 const MAX_CHAIN = 8
 /** Seconds. */
@@ -142,9 +144,11 @@ export class MeshZone {
   #addRecord({ name, type, value }: MeshRecord): void {
     const full = this.#full(name)
     const there = this.#nodes.get(full) ?? []
+    // The library would not write a longer one.
+    const isTooLong = type === 'TXT' && utf8(value).length > MAX_TEXT
     const isTaken = this.#nodes.has(`*.${full}`) || full === resolverHost(this.names.domain)
     const isAlias = type === 'CNAME' ? there.length > 0 : there.some((each) => each.type === 'CNAME')
-    if (!isTaken && !isAlias) this.#put(full, { type, data: value })
+    if (!isTaken && !isAlias && !isTooLong) this.#put(full, { type, data: value })
   }
 
   /** The names between it and the domain are there, too, with nothing at them. */
