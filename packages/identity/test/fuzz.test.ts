@@ -57,6 +57,8 @@ function assertSigned(input: Uint8Array, valid: readonly Uint8Array[]): void {
 }
 
 const refusals = [IdentityError]
+/** A signature takes a hundred times as long as the rest. */
+const signed = { long: 300_000 }
 
 const records = [createRecord(aliceKeys, 1, crypto), createRecord(aliceKeys, 2 ** 53 - 1, crypto)]
 
@@ -76,6 +78,7 @@ fuzz({
   refusals,
   reaches: ['accepted', 'record-malformed', 'record-forged'],
   sources: ['identity/src/node-record.ts', 'identity/src/signed-bytes.ts'],
+  inputs: signed,
 })
 
 const tags = Array.from({ length: 16 }, (_, i) => `tag-${String.fromCharCode(97 + i)}`)
@@ -96,6 +99,7 @@ fuzz({
   refusals,
   reaches: ['account', 'link', 'device', 'certificate-malformed', 'certificate-forged'],
   sources: ['identity/src/certificate.ts'],
+  inputs: signed,
 })
 
 const chains = [chain(), encodeChain([accountCertificate(), linkCertificate({ tags }), deviceCertificate({ tags })])]
@@ -141,6 +145,7 @@ fuzz({
     'certificate-forged',
   ],
   sources: ['identity/src/certificate-chain.ts'],
+  inputs: signed,
 })
 
 const coordinator = keyOf('coordinator')
@@ -171,6 +176,7 @@ fuzz({
     'channel-certificate-not-yet-valid',
   ],
   sources: ['identity/src/channel-certificate.ts', 'identity/src/validity.ts'],
+  inputs: signed,
 })
 
 const common = { mesh, coordinatorKey: coordinator.publicKey(crypto), seed: link }

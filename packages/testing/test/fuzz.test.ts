@@ -43,7 +43,7 @@ test('a refusal is an outcome, and no find', async () => {
       throw new Refused('never')
     },
   })
-  await runBatch({ ...flawed, scene }, { seed: 1, batch: 0, outcomes })
+  await runBatch({ ...flawed, scene }, { seed: 1, batch: 0, inputs: 1000, outcomes })
   assert.deepEqual([...outcomes], [['too-short', 1000]])
 })
 
@@ -69,7 +69,7 @@ test('JSON mutations mostly bring about JSON of another value', () => {
 
 async function findOf(target: FuzzTarget<Uint8Array>, seed: number): Promise<string> {
   try {
-    await runBatch(target, { seed, batch: 0, outcomes: new Map() })
+    await runBatch(target, { seed, batch: 0, inputs: 1000, outcomes: new Map() })
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -51,9 +51,9 @@ export function fuzz<Input>(target: FuzzTarget<Input>): void {
       process.env.WEFT_BATCH === undefined ? range(Math.ceil(inputs / BATCH)) : [Number(process.env.WEFT_BATCH)]
     const outcomes = new Map<string, number>()
     using coverage = new BranchCoverage()
-    for (const batch of batches) await runBatch(target, { seed, batch, outcomes })
+    for (const batch of batches) await runBatch(target, { seed, batch, inputs: Math.min(inputs, BATCH), outcomes })
     report(context, outcomes, coverage, target.sources)
-    if (batches.length > 1)
+    if (process.env.WEFT_BATCH === undefined)
       for (const outcome of target.reaches) assert.ok(outcomes.has(outcome), `${outcome} among ${[...outcomes.keys()]}`)
   })
 }
@@ -61,14 +61,18 @@ export function fuzz<Input>(target: FuzzTarget<Input>): void {
 interface Batch {
   readonly seed: number
   readonly batch: number
+  readonly inputs: number
   readonly outcomes: Map<string, number>
 }
 
 /** @throws {Error} the find, with what it takes to have it again. */
-export async function runBatch<Input>(target: FuzzTarget<Input>, { seed, batch, outcomes }: Batch): Promise<void> {
+export async function runBatch<Input>(
+  target: FuzzTarget<Input>,
+  { seed, batch, inputs, outcomes }: Batch,
+): Promise<void> {
   const random = seededRandom(partSeed(seed, batch))
   const scene = await target.scene(random)
-  for (let number = 0; number < BATCH; number++) {
+  for (let number = 0; number < inputs; number++) {
     const valid = random.pick(scene.valid)
     const input = random.chance(UNCHANGED) ? valid : target.mutate(valid, random.pick(scene.valid), random)
     try {

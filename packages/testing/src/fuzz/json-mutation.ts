@@ -1,5 +1,6 @@
+import { fromBase64, fromHex, toBase64, toHex } from '@weft/base'
 import type { SeededRandom } from '../seeded-random.ts'
-import { type Mutation, mutateText } from './mutations.ts'
+import { type Mutation, mutateBytes, mutateText } from './mutations.ts'
 
 const VALUES: readonly unknown[] = [
   ...[
@@ -65,9 +66,17 @@ function changeOne(whole: { whole: unknown }, donor: unknown, random: SeededRand
 }
 
 function nudged(value: unknown, random: SeededRandom): unknown {
-  if (typeof value === 'string') return mutateText(value, value, random)
+  if (typeof value === 'string') return random.chance(0.5) ? recoded(value, random) : mutateText(value, value, random)
   if (typeof value === 'number') return value + random.pick([1, -1, 0.5, 2 ** 31, -(2 ** 31)])
   return String(value)
+}
+
+/** Other bytes in the same coding, where the text codes any. */
+function recoded(text: string, random: SeededRandom): string {
+  const hex = fromHex(text)
+  if (hex !== undefined) return toHex(mutateBytes(hex, hex, random))
+  const bytes = fromBase64(text)
+  return bytes === undefined ? mutateText(text, text, random) : toBase64(mutateBytes(bytes, bytes, random))
 }
 
 /** Every value together with what holds it. */
