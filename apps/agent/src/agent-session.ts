@@ -1,11 +1,12 @@
 import type { Clock, Duration, Endpoint, IpAddress, Logger, WallTime } from '@weft/base'
 import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-protocol'
 import type { DatapathReport } from '@weft/datapath'
-import type { MeshId } from '@weft/keys'
-import type { KnownPeer, NodeStatus, PingOutcome } from '@weft/node'
+import type { MeshId, NodeId } from '@weft/keys'
+import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome } from '@weft/node'
 import { AgentError, messageOf } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
+import { RelayLinks } from './relay-links.ts'
 import { type NodeOwner, RunningNode } from './running-node.ts'
 import type { TunnelDevice } from './tunnel-device.ts'
 
@@ -35,6 +36,7 @@ export class AgentSession implements NodeOwner {
   readonly #options: SessionOptions
   readonly #node: RunningNode
   readonly #coordinators = new Map<MeshId, CoordinatorLink>()
+  readonly #relays = new Map<MeshId, RelayLinks>()
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -45,7 +47,10 @@ export class AgentSession implements NodeOwner {
   start(): void {
     const { port, state, memberships } = this.#options
     this.#node.start(port ?? state.port ?? DEFAULT_PORT, port !== undefined, memberships)
-    for (const membership of memberships) this.#connect(membership)
+    for (const membership of memberships) {
+      this.#openRelays(membership)
+      this.#connect(membership)
+    }
   }
 
   /** Resolves when the interface has its addresses. Rejects with an `AgentError`. */
@@ -92,6 +97,7 @@ export class AgentSession implements NodeOwner {
 
   async close(): Promise<void> {
     for (const coordinator of this.#coordinators.values()) coordinator.stop()
+    for (const relays of this.#relays.values()) relays.stop()
     await this.#node.stop()
   }
 
@@ -122,8 +128,17 @@ export class AgentSession implements NodeOwner {
       .catch((error: unknown) => this.#options.logger.debug('endpoints not told', { reason: messageOf(error) }))
   }
 
-  onAddressesChanged(): void {
+  sendByRelay({ mesh, relay, to, datagram }: Extract<NodeOutput, { kind: 'send-by-relay' }>): void {
+    this.#relays.get(mesh)?.send(relay, to, datagram)
+  }
+
+  doubtRelay(mesh: MeshId, relay: NodeId): void {
+    this.#relays.get(mesh)?.doubt(relay)
+  }
+
+  onAddressesChanged(addresses: readonly IpAddress[]): void {
     this.#options.logger.info('local addresses changed')
+    for (const relays of this.#relays.values()) relays.networkChanged(new Set(addresses))
     this.reconnect()
   }
 
@@ -138,11 +153,33 @@ export class AgentSession implements NodeOwner {
     const coordinator = present ?? new CoordinatorLink({ contact, channelKey: keys.channel, clock, logger })
     this.#coordinators.set(mesh, coordinator)
     coordinator.subscribe(id, netmap, {
-      onNetmap: (whole, change) =>
-        this.#node.tell({ kind: 'netmap', mesh, netmap: whole, ...(change === undefined ? {} : { change }) }),
+      onNetmap: (whole, change) => {
+        this.#node.tell({ kind: 'netmap', mesh, netmap: whole, ...(change === undefined ? {} : { change }) })
+        this.#relays.get(mesh)?.update(whole.relays ?? [])
+      },
       onState: (state) => this.#node.tell({ kind: 'coordinator-state', mesh, coordinator: state }),
     })
     if (present === undefined) coordinator.start()
+  }
+
+  #openRelays({ mesh, chain, keys, netmap }: MembershipOnDisk): void {
+    const { clock, logger } = this.#options
+    const node = this.#node
+    const relays = new RelayLinks({
+      chain,
+      identity: keys.identity,
+      clock,
+      logger,
+      listener: {
+        onStanding: (relay, standing) =>
+          node.tell({ kind: 'relay-state', mesh, relay, ...(standing === undefined ? {} : { standing }) }),
+        onDatagram: (relay, from, datagram) => node.tell({ kind: 'came-by-relay', mesh, relay, from, datagram }),
+        onAbsent: (relay, absent) => node.tell({ kind: 'relay-absent', mesh, relay, node: absent }),
+        onStunServers: (servers) => node.tell({ kind: 'stun-servers', mesh, servers }),
+      },
+    })
+    this.#relays.set(mesh, relays)
+    relays.update(netmap?.relays ?? [])
   }
 
   #notReady(): AgentError {

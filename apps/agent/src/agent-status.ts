@@ -21,7 +21,7 @@ export interface AgentStatus {
   readonly dropped: Readonly<Record<string, number>>
 }
 
-const NOTHING = { relay: { home: null, state: 'none' }, peers: [], refused: [], dropped: {} } as const
+const NOTHING = { relay: { home: null, state: 'none', relays: [] }, peers: [], refused: [], dropped: {} } as const
 
 export function agentStatus(
   membership: MembershipOnDisk | undefined,

@@ -1,7 +1,7 @@
 import { linkEndpointText } from '@weft/coordinator-protocol'
 import type { LinkEndpoint } from '@weft/identity'
 import { WebSocket } from 'ws'
-import { messageOf } from './agent-error.ts'
+import { reasonOf } from './connection-reason.ts'
 
 const SUBPROTOCOL = 'weft.channel.1'
 /** A frame is one Noise message. docs/protocols/channel.md */
@@ -73,22 +73,4 @@ function channelUrl(endpoint: LinkEndpoint): string {
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/channel`
   return url.href
-}
-
-function reasonOf(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'nothing listens there'
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return 'there is no way to it'
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'its name is not known'
-    case 'ETIMEDOUT':
-      return 'it does not answer'
-    default:
-      return /timed out/.test(error.message) ? 'it does not answer' : messageOf(error)
-  }
 }

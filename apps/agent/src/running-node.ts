@@ -10,7 +10,7 @@ import {
 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
-import type { MeshId } from '@weft/keys'
+import type { MeshId, NodeId } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import {
   type InterfaceSettings,
@@ -36,8 +36,10 @@ export interface NodeOwner {
   /** On disk when it returns. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
+  sendByRelay(output: Extract<NodeOutput, { kind: 'send-by-relay' }>): void
+  doubtRelay(mesh: MeshId, relay: NodeId): void
   /** The machine's addresses are others than before. */
-  onAddressesChanged(): void
+  onAddressesChanged(addresses: readonly IpAddress[]): void
   /** The node cannot go on. */
   onFailed(error: AgentError): void
 }
@@ -160,6 +162,12 @@ export class RunningNode {
       case 'publish':
         this.#owner.publish(output.mesh, output.endpoints)
         return
+      case 'send-by-relay':
+        this.#owner.sendByRelay(output)
+        return
+      case 'doubt-relay':
+        this.#owner.doubtRelay(output.mesh, output.relay)
+        return
       case 'save-netmap':
         this.#owner.saveNetmap(output.mesh, output.netmap, output.known)
         return
@@ -201,7 +209,7 @@ export class RunningNode {
     const isFirst = this.#addresses === undefined
     this.#addresses = addresses
     this.tell({ kind: 'local-addresses', addresses })
-    if (!isFirst) this.#owner.onAddressesChanged()
+    if (!isFirst) this.#owner.onAddressesChanged(addresses)
   }
 
   #readAddresses(): readonly IpAddress[] | undefined {

@@ -9,6 +9,7 @@ export {
   type NodeInput,
   type NodeOutput,
   type PingOutcome,
+  type RelayStanding,
 } from './node-interface.ts'
 export type { NodeStatus, PathStatus, PeerStatus, RefusedPeerStatus } from './node-status.ts'
 export type { StoredMembership } from './stored-membership.ts'

@@ -1,6 +1,7 @@
 import type { Endpoint, Instant, Now } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import type { PeerMeter, PeerMeters } from '@weft/datapath'
+import type { PeerPaths } from '@weft/traversal'
 import { grantsTo } from './filter-rules.ts'
 import type { Membership } from './membership.ts'
 import { isoOf, type NodeStatus, type PathStatus, type PeerStatus, pathOf } from './node-status.ts'
@@ -37,9 +38,11 @@ export function membershipStatus(
       since: isoOf(coordinator?.since),
       ...reasonOf(membership),
     },
-    relay: { home: null, state: 'none' },
+    relay: relayStatus(membership),
     peers: [...membership.peers.peers()]
-      .map((peer) => peerStatus(peer, netmap, meters.meter(peer.index), now.instant))
+      .map((peer) =>
+        peerStatus(peer, netmap, { meter: meters.meter(peer.index), paths: membership.routes.of(peer) }, now.instant),
+      )
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     refused: [...membership.peers.refused()].map(({ claim, reason }) => ({ id: claim.id, name: claim.name, reason })),
   }
@@ -50,7 +53,12 @@ function reasonOf({ coordinator, objection }: Membership): { readonly reason?: s
   return objection === undefined ? {} : { reason: `its netmap is refused, and the last one goes on: ${objection}` }
 }
 
-function peerStatus(peer: Peer, netmap: Netmap | undefined, meter: PeerMeter, now: Instant): PeerStatus {
+function peerStatus(
+  peer: Peer,
+  netmap: Netmap | undefined,
+  { meter, paths }: { readonly meter: PeerMeter; readonly paths: PeerPaths | undefined },
+  now: Instant,
+): PeerStatus {
   const grants = grantsTo(peer.identity.account, netmap?.grants ?? [])
   return {
     id: peer.identity.id,
@@ -58,7 +66,7 @@ function peerStatus(peer: Peer, netmap: Netmap | undefined, meter: PeerMeter, no
     owner: peer.claim.owner,
     addresses: peer.addresses,
     online: peer.claim.online,
-    path: pathStatus(peer, meter, now),
+    path: pathStatus(peer, meter, paths, now),
     rxBytes: meter.receivedBytes,
     txBytes: meter.sentBytes,
     lastHandshake: isoOf(peer.lastHandshake?.wall),
@@ -66,9 +74,22 @@ function peerStatus(peer: Peer, netmap: Netmap | undefined, meter: PeerMeter, no
   }
 }
 
-function pathStatus(peer: Peer, meter: PeerMeter, now: Instant): PathStatus {
+function relayStatus({ routes }: Membership): NodeStatus['relay'] {
+  const { home } = routes
+  const all = [...routes.relays()].map(([id, { state, rttMs, reason }]) => ({
+    id,
+    state,
+    ...(rttMs === undefined ? {} : { rttMs }),
+    ...(reason === undefined ? {} : { reason }),
+  }))
+  const state = home !== undefined ? 'connected' : all.length > 0 ? 'away' : 'none'
+  return { home: home ?? null, state, relays: all }
+}
+
+function pathStatus(peer: Peer, meter: PeerMeter, paths: PeerPaths | undefined, now: Instant): PathStatus {
   const isUnanswered = meter.unansweredSince !== undefined && now - meter.unansweredSince > UNANSWERED_LIMIT
   if (isUnanswered) return { kind: 'none' }
-  if (peer.path !== undefined && peer.hasSession(now)) return pathOf(peer.path, peer.rttMs)
+  if (peer.path !== undefined && peer.hasSession(now) && paths?.isActive)
+    return pathOf(peer.path, paths.rttMs ?? peer.rttMs)
   return peer.path === undefined && peer.claim.endpoints.length === 0 ? { kind: 'none' } : { kind: 'idle' }
 }

@@ -24,6 +24,7 @@ import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-
 import type { NodeStatus } from './node-status.ts'
 import type { Peer } from './peer.ts'
 import type { PeerIndices } from './peer-indices.ts'
+import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
 import { verifyPeer } from './peer-verification.ts'
 import type { StoredMembership } from './stored-membership.ts'
@@ -35,7 +36,9 @@ const RECHECK_EVERY = seconds(60)
 const SAVE_EVERY = seconds(5)
 
 /** What the node lends to each of its memberships. */
-export interface MembershipHost extends Omit<TunnelsHost, 'peerAt' | 'command' | 'saveTimestamp' | 'log'> {
+export interface MembershipHost
+  extends Omit<TunnelsHost, 'peerAt' | 'command' | 'saveTimestamp' | 'log' | 'routes' | 'countDrop'>,
+    Pick<PeerRoutesHost, 'underlay' | 'meshPrefixes' | 'ownEndpoints' | 'refreshEndpoints' | 'countDrop'> {
   readonly indices: PeerIndices
   readonly emit: Emit
   /** Filter rules or interface settings are not what they were. */
@@ -59,6 +62,7 @@ export class Membership {
   readonly #host: MembershipHost
   readonly #rootKey: PublicKey<'root'>
   readonly #known: KnownPeers
+  readonly routes: PeerRoutes
   readonly #tunnels: Tunnels
   #netmap: Netmap | undefined
   /** Why the latest netmap was refused; then a change does not lead from the one that is held. */
@@ -81,6 +85,7 @@ export class Membership {
     this.peers = new PeerTable(this.#hooks())
     this.#host = host
     this.#known = new KnownPeers(stored.known, crypto)
+    this.routes = new PeerRoutes(this.#routesHost(), { id: this.id, probeKey: stored.keys.probe }, now)
     this.#tunnels = new Tunnels(
       this.#tunnelsHost(),
       { privateKey: stored.keys.node, latestTimestamp: stored.latestTimestamp },
@@ -120,6 +125,18 @@ export class Membership {
     if (isPast(this.#saveAt, now.instant)) this.save(now)
   }
 
+  onRelayed(from: NodeId, relay: NodeId, datagram: Uint8Array, now: Now): void {
+    this.#now = now
+    if (this.peers.byId(from) === undefined) this.#host.countDrop('unknown-datagram')
+    else this.routes.onRelayed(relay, datagram, now)
+  }
+
+  /** What the fast path sealed for the peer, whose path is by the relay. */
+  sendRelayed(index: Peer['index'], relay: NodeId, datagram: Uint8Array): void {
+    const peer = this.peers.at(index)
+    if (peer !== undefined) this.routes.send(peer, { kind: 'relayed', relay }, datagram)
+  }
+
   onHandshake(message: Uint8Array, path: Path, now: Now): void {
     this.#tunnels.onHandshake(message, path, now)
   }
@@ -129,16 +146,15 @@ export class Membership {
   }
 
   /** The machine's addresses changed: what was reached from an old one is reached anew from another. */
-  onLocalAddresses(addresses: ReadonlySet<IpAddress>, now: Now): void {
-    for (const peer of this.peers.peers()) {
-      this.#tunnels.forgetLocal(peer, addresses)
-      this.#tunnels.renew(peer, now)
-    }
+  onLocalAddresses(now: Now): void {
+    this.routes.onNetworkChanged(now)
+    for (const peer of this.peers.peers()) this.#tunnels.renew(peer, now)
   }
 
   wake(now: Now): void {
     this.#now = now
     this.#tunnels.wake(now)
+    this.routes.wake(now)
     if (isPast(this.#saveAt, now.instant)) this.save(now)
     if (!isPast(this.#recheckAt, now.instant)) return
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
@@ -147,7 +163,7 @@ export class Membership {
   }
 
   nextTimeout(): Instant | undefined {
-    return earliest(this.#tunnels.nextTimeout(), this.#recheckAt, this.#saveAt)
+    return earliest(this.#tunnels.nextTimeout(), this.routes.nextTimeout(), this.#recheckAt, this.#saveAt)
   }
 
   /** The peer by name, name with the domain, address or id; `refused` where it is kept aside. */
@@ -235,8 +251,23 @@ export class Membership {
     return {
       ...host,
       peerAt: (index) => this.peers.at(index),
+      routes: this.routes,
       command: (command) => this.#command(command),
       saveTimestamp: (bound) => host.emit({ kind: 'save-timestamp', mesh: this.mesh, bound }),
+      log: (level, event, fields) => this.#log(level, event, fields),
+    }
+  }
+
+  #routesHost(): PeerRoutesHost {
+    const host = this.#host
+    const { mesh } = this
+    return {
+      ...host,
+      peerAt: (index) => this.peers.at(index),
+      command: (command) => this.#command(command),
+      sendByRelay: (output) => host.emit({ kind: 'send-by-relay', mesh, ...output }),
+      doubtRelay: (relay) => host.emit({ kind: 'doubt-relay', mesh, relay }),
+      use: (peer, path) => this.#tunnels.usePath(peer, path),
       log: (level, event, fields) => this.#log(level, event, fields),
     }
   }
@@ -265,6 +296,7 @@ export class Membership {
     const { index } = peer
     this.#command({ kind: 'add-peer', peer: index })
     this.#command({ kind: 'set-allowed-ips', peer: index, prefixes: peer.prefixes })
+    this.routes.add(peer, this.#now)
     this.#tunnels.add(peer, this.#now)
     this.#host.onChanged()
     this.#log('info', 'peer added', { peer: peer.identity.id, name: peer.claim.name })
@@ -272,6 +304,7 @@ export class Membership {
 
   #onRemoved(peer: Peer): void {
     this.#tunnels.remove(peer, this.#now)
+    this.routes.remove(peer)
     this.#command({ kind: 'remove-peer', peer: peer.index })
     this.#host.indices.give(peer.index)
     this.#host.onChanged()
@@ -285,6 +318,7 @@ export class Membership {
 
   /** The path in use stays until another is proven, but one that the peer names no more is not waited for. */
   #onEndpointsChanged(peer: Peer): void {
+    this.routes.of(peer)?.onTold(peer.claim.endpoints, this.#now.instant)
     const { path } = peer
     const isStillNamed = path?.kind === 'direct' && peer.claim.endpoints.includes(path.remote)
     if (!isStillNamed) this.#tunnels.renew(peer, this.#now)

@@ -2,18 +2,27 @@ import type { Duration, Endpoint, Instant, IpAddress, LogFields, Prefix, WallTim
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, DatapathReport, Path } from '@weft/datapath'
 import type { MeshId, NodeId } from '@weft/keys'
+import type { ProbeDropReason } from '@weft/traversal'
 import type { HandshakeDropReason } from '@weft/wireguard'
 import type { KnownPeer } from './known-peers.ts'
 import type { StoredMembership } from './stored-membership.ts'
 
 /** Why something that came up from the fast path went no further. */
-export type NodeDropReason = HandshakeDropReason | 'unknown-datagram'
+export type NodeDropReason = HandshakeDropReason | ProbeDropReason | 'unknown-datagram' | 'stun-unasked'
 
 /** How the node stands with a mesh's coordinator; `url` is for people. */
 export interface CoordinatorState {
   readonly state: 'connecting' | 'connected' | 'away'
   readonly url: string
   readonly since: WallTime
+  readonly reason?: string
+}
+
+/** How the node stands with a relay. */
+export interface RelayStanding {
+  readonly state: 'connected' | 'away'
+  readonly rttMs?: number
+  /** For people. */
   readonly reason?: string
 }
 
@@ -28,6 +37,19 @@ export type NodeInput =
   | { readonly kind: 'coordinator-state'; readonly mesh: MeshId; readonly coordinator: CoordinatorState }
   /** All addresses of the machine, those of weft's own interface included or not. */
   | { readonly kind: 'local-addresses'; readonly addresses: readonly IpAddress[] }
+  /** Absent: the mesh has that relay no more. */
+  | { readonly kind: 'relay-state'; readonly mesh: MeshId; readonly relay: NodeId; readonly standing?: RelayStanding }
+  | {
+      readonly kind: 'came-by-relay'
+      readonly mesh: MeshId
+      readonly relay: NodeId
+      readonly from: NodeId
+      readonly datagram: Uint8Array
+    }
+  /** What was sent to that node by the relay went nowhere. */
+  | { readonly kind: 'relay-absent'; readonly mesh: MeshId; readonly relay: NodeId; readonly node: NodeId }
+  /** Where STUN is answered for the mesh; replaces. */
+  | { readonly kind: 'stun-servers'; readonly mesh: MeshId; readonly servers: readonly Endpoint[] }
   | { readonly kind: 'report'; readonly report: DatapathReport }
   /** Answered by one `ping-answer` with the same token. `peer`: a name, with or without the domain, an address or an id. */
   | { readonly kind: 'ping'; readonly token: number; readonly peer: string; readonly timeout: Duration }
@@ -64,6 +86,15 @@ export type NodeOutput =
   | { readonly kind: 'configure-interface'; readonly settings: InterfaceSettings }
   /** Tell the mesh's coordinator where this node may be heard. */
   | { readonly kind: 'publish'; readonly mesh: MeshId; readonly endpoints: readonly Endpoint[] }
+  | {
+      readonly kind: 'send-by-relay'
+      readonly mesh: MeshId
+      readonly relay: NodeId
+      readonly to: NodeId
+      readonly datagram: Uint8Array
+    }
+  /** What goes by the relay stays unanswered: see whether it is there. */
+  | { readonly kind: 'doubt-relay'; readonly mesh: MeshId; readonly relay: NodeId }
   | {
       readonly kind: 'save-netmap'
       readonly mesh: MeshId

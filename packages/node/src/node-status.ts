@@ -28,6 +28,13 @@ export interface PeerStatus {
   readonly permissions: { readonly incoming: readonly Omit<Grant, 'account'>[] }
 }
 
+interface RelayStatus {
+  readonly id: NodeId
+  readonly state: 'connected' | 'away'
+  readonly rttMs?: number
+  readonly reason?: string
+}
+
 export interface RefusedPeerStatus {
   readonly id: NodeId
   readonly name: string
@@ -51,7 +58,11 @@ export interface NodeStatus {
     readonly since: string | null
     readonly reason?: string
   }
-  readonly relay: { readonly home: NodeId | null; readonly state: 'none' }
+  readonly relay: {
+    readonly home: NodeId | null
+    readonly state: 'connected' | 'away' | 'none'
+    readonly relays: readonly RelayStatus[]
+  }
   readonly peers: readonly PeerStatus[]
   /** Peers that the coordinator named and that did not prove themselves. */
   readonly refused: readonly RefusedPeerStatus[]

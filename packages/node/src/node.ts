@@ -12,10 +12,11 @@ import {
   type Prefix,
   type Random,
 } from '@weft/base'
-import type { DatapathCommand, DatapathReport, PeerMeters } from '@weft/datapath'
+import type { DatapathCommand, DatapathReport, DirectPath, PeerMeters } from '@weft/datapath'
 import type { CryptoProvider, MeshId } from '@weft/keys'
+import { isStun, probeSender, Reflexive } from '@weft/traversal'
 import { ReceiverIndices } from '@weft/wireguard'
-import { directPaths, ownEndpoints } from './endpoints.ts'
+import { directPaths, MAX_ENDPOINTS, ownEndpoints } from './endpoints.ts'
 import { Membership, type MembershipHost } from './membership.ts'
 import {
   INTERFACE_MTU,
@@ -44,6 +45,8 @@ export class Node implements Core<NodeInput, NodeOutput> {
   readonly #memberships = new Map<MeshId, Membership>()
   readonly #sockets: UnderlaySockets
   readonly #pings: Pings
+  readonly #reflexive: Reflexive
+  readonly #stunServers = new Map<MeshId, readonly Endpoint[]>()
   readonly #receiverIndices: ReceiverIndices
   readonly #outputs: NodeOutput[] = []
   readonly #drops = new Map<NodeDropReason, number>()
@@ -59,12 +62,20 @@ export class Node implements Core<NodeInput, NodeOutput> {
     this.#sockets = new UnderlaySockets(emit, options.random)
     this.#pings = new Pings(emit, options.random)
     this.#receiverIndices = new ReceiverIndices(options.random)
+    this.#reflexive = new Reflexive({
+      random: options.random,
+      send: (server, datagram) => this.#askStun(server, datagram),
+      isLocal: (address) => this.#localAddresses.includes(address),
+    })
     this.#host = {
       ...options,
       emit,
       indices: new PeerIndices(),
       takeReceiverIndex: () => this.#receiverIndices.take(this.#instant()),
-      pathsTo: (endpoints) => directPaths(endpoints, this.#sockets, this.#meshPrefixes()),
+      underlay: this.#sockets,
+      meshPrefixes: () => this.#meshPrefixes(),
+      ownEndpoints: () => this.#ownEndpoints(this.#reflexive.endpoints()),
+      refreshEndpoints: () => this.#reflexive.refresh(this.#instant()),
       countDrop: (reason) => this.#countDrop(reason),
       onChanged: () => {
         this.#isChanged = true
@@ -81,6 +92,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   wake(now: Now): void {
     this.#now = now
     this.#pings.wake(now.instant)
+    this.#reflexive.wake(now.instant)
     for (const membership of this.#memberships.values()) membership.wake(now)
     this.#tellChanges()
   }
@@ -90,13 +102,20 @@ export class Node implements Core<NodeInput, NodeOutput> {
   }
 
   nextTimeout(): Instant | undefined {
-    return earliest(this.#pings.nextTimeout(), ...[...this.#memberships.values()].map((each) => each.nextTimeout()))
+    return earliest(
+      this.#pings.nextTimeout(),
+      this.#reflexive.nextTimeout(),
+      ...[...this.#memberships.values()].map((each) => each.nextTimeout()),
+    )
   }
 
   /** The membership of that mesh as it stands, or of the only one. */
   status(now: Now, mesh?: MeshId): NodeStatus | undefined {
     const membership = mesh === undefined ? [...this.#memberships.values()][0] : this.#memberships.get(mesh)
-    return membership?.status({ port: this.#sockets.port, endpoints: this.#ownEndpoints() }, now)
+    return membership?.status(
+      { port: this.#sockets.port, endpoints: this.#ownEndpoints(this.#reflexive.endpoints()) },
+      now,
+    )
   }
 
   /** What came up from the fast path and went no further, since the start; what never happened is left out. */
@@ -125,6 +144,19 @@ export class Node implements Core<NodeInput, NodeOutput> {
       case 'local-addresses':
         this.#onLocalAddresses(input.addresses, now)
         return
+      case 'relay-state':
+        this.#memberships.get(input.mesh)?.routes.setRelay(input.relay, input.standing, now)
+        return
+      case 'came-by-relay':
+        this.#memberships.get(input.mesh)?.onRelayed(input.from, input.relay, input.datagram, now)
+        return
+      case 'relay-absent':
+        this.#memberships.get(input.mesh)?.routes.onAbsent(input.relay, input.node, now)
+        return
+      case 'stun-servers':
+        this.#stunServers.set(input.mesh, input.servers)
+        this.#reflexive.setServers([...this.#stunServers.values()].flat(), now.instant)
+        return
       case 'report':
         this.#onReport(input.report, now)
         return
@@ -143,7 +175,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     switch (report.kind) {
       case 'socket-opened':
       case 'socket-failed':
-        if (this.#sockets.onReport(report)) this.#onListening()
+        if (this.#sockets.onReport(report)) this.#onListening(now)
         return
       case 'handshake':
         for (const membership of this.#membershipsOf(report.localKey))
@@ -162,16 +194,42 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#emit({ kind: 'failed', code: 'datapath-failed', reason: report.reason })
         return
       case 'datagram':
-        this.#countDrop('unknown-datagram')
+        this.#onDatagram(report.datagram, report.path, now)
+        return
+      case 'relayed':
+        for (const membership of this.#memberships.values())
+          membership.sendRelayed(report.peer, report.relay, report.datagram)
         return
       case 'flow':
       case 'node-packet':
       case 'path-changed':
-      case 'relayed':
         return
       default:
         assertNever(report)
     }
+  }
+
+  #onDatagram(datagram: Uint8Array, path: DirectPath, now: Now): void {
+    const sender = probeSender(datagram)
+    if (sender !== undefined) {
+      const membership = [...this.#memberships.values()].find(({ routes }) => routes.knows(sender))
+      if (membership === undefined) this.#countDrop('probe-unknown-sender')
+      else membership.routes.onProbe(datagram, path, now)
+    } else if (isStun(datagram)) this.#onStun(datagram, path.remote, now)
+    else this.#countDrop('unknown-datagram')
+  }
+
+  #onStun(datagram: Uint8Array, from: Endpoint, now: Now): void {
+    const heard = this.#reflexive.onDatagram(datagram, from)
+    if (heard === 'unasked') this.#countDrop('stun-unasked')
+    if (heard !== 'changed') return
+    for (const { routes } of this.#memberships.values()) routes.onOwnEndpoints(now)
+    this.#publish()
+  }
+
+  #askStun(server: Endpoint, datagram: Uint8Array): void {
+    const [path] = directPaths([server], this.#sockets, this.#meshPrefixes())
+    if (path !== undefined) this.#command({ kind: 'send-datagram', path, datagram })
   }
 
   #countDrop(reason: NodeDropReason): void {
@@ -212,18 +270,19 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #onLocalAddresses(addresses: readonly IpAddress[], now: Now): void {
     if (addresses.join() === this.#localAddresses.join()) return
     this.#localAddresses = addresses
-    const all = new Set(addresses)
-    for (const membership of this.#memberships.values()) membership.onLocalAddresses(all, now)
+    this.#reflexive.ask(now.instant)
+    for (const membership of this.#memberships.values()) membership.onLocalAddresses(now)
     this.#publish()
   }
 
-  #onListening(): void {
+  #onListening(now: Now): void {
     this.#isChanged = true
+    this.#reflexive.ask(now.instant)
     this.#publish()
   }
 
   #publish(): void {
-    const endpoints = this.#ownEndpoints()
+    const endpoints = this.#ownEndpoints(this.#reflexive.stableEndpoints())
     if (this.#sockets.port === undefined) return
     for (const membership of this.#memberships.values()) {
       if (membership.coordinator?.state !== 'connected' || membership.published === endpoints.join()) continue
@@ -289,8 +348,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
     return [...this.#memberships.values()].flatMap(({ prefixes }) => prefixes)
   }
 
-  #ownEndpoints(): readonly Endpoint[] {
-    return ownEndpoints(this.#localAddresses, this.#sockets, this.#meshPrefixes())
+  #ownEndpoints(seen: readonly Endpoint[]): readonly Endpoint[] {
+    const own = ownEndpoints(this.#localAddresses, this.#sockets, this.#meshPrefixes())
+    return [...new Set([...seen, ...own])].slice(0, MAX_ENDPOINTS)
   }
 
   #instant(): Instant {

@@ -15,6 +15,7 @@ import type { KnownPeers } from './known-peers.ts'
 export interface VerifiedIdentity {
   readonly id: NodeId
   readonly nodeKey: PublicKey<'node'>
+  readonly probeKey: PublicKey<'probe'>
   readonly account: AccountId
   readonly address6: IpAddress
   readonly tags: readonly string[]
@@ -82,6 +83,7 @@ function judge(
     identity: {
       id: record.nodeId,
       nodeKey: record.nodeKey,
+      probeKey: record.probeKey,
       account: chain.account,
       address6: nodeAddress6(context.rootKey, record.identityKey, context.crypto),
       tags: chain.tags,

@@ -1,16 +1,14 @@
 import {
   assertNever,
-  type Endpoint,
   endpointBytes,
   type Instant,
-  type IpAddress,
   milliseconds,
   type Now,
   type Random,
   utf8,
   type WallTime,
 } from '@weft/base'
-import type { DatapathCommand, DatapathReport, DirectPath, Path, PeerMeters } from '@weft/datapath'
+import type { DatapathCommand, DatapathReport, Path, PeerMeters } from '@weft/datapath'
 import type { CryptoProvider, PrivateKey } from '@weft/keys'
 import {
   type EngineInput,
@@ -21,6 +19,7 @@ import {
 } from '@weft/wireguard'
 import { type Log, UNPROVEN_PATH_MTU } from './node-interface.ts'
 import { isSamePath, type Peer } from './peer.ts'
+import type { PeerRoutes } from './peer-routes.ts'
 
 /** Heard of within it, a path is in use, and only a proof moves it. WireGuard paper §6.5, Keepalive and Rekey-Timeout. */
 const PATH_ALIVE_FOR = milliseconds(15_000)
@@ -38,8 +37,8 @@ export interface TunnelsHost {
   readonly random: Random
   readonly meters: PeerMeters
   takeReceiverIndex(): number
-  pathsTo(endpoints: readonly Endpoint[]): readonly DirectPath[]
   peerAt(index: PeerIndex): Peer | undefined
+  readonly routes: PeerRoutes
   command(command: DatapathCommand): void
   countDrop(reason: HandshakeDropReason): void
   saveTimestamp(bound: WallTime): void
@@ -84,12 +83,11 @@ export class Tunnels {
     if (peer.hasSession(now.instant)) this.#tell({ kind: 'session-wanted', peer: peer.index }, now)
   }
 
-  /** Sends from an address that is gone no more. */
-  forgetLocal(peer: Peer, addresses: ReadonlySet<IpAddress>): void {
-    const { path } = peer
-    if (path?.kind !== 'direct' || path.local === undefined || addresses.has(path.local)) return
-    const { local: _gone, ...rest } = path
-    this.#setPath(peer, rest)
+  /** What the choice among the paths came to. */
+  usePath(peer: Peer, path: Path): void {
+    if (isSamePath(peer.path, path)) return
+    peer.path = path
+    this.#host.command({ kind: 'set-path', peer: peer.index, path: { route: path, mtu: UNPROVEN_PATH_MTU } })
   }
 
   onHandshake(message: Uint8Array, path: Path, now: Now): void {
@@ -104,6 +102,7 @@ export class Tunnels {
     if (peer === undefined) return
     switch (report.kind) {
       case 'session-wanted':
+        this.#host.routes.of(peer)?.onWanted(now.instant)
         this.#tell({ kind: 'session-wanted', peer: report.peer }, now)
         return
       case 'rekey-due':
@@ -112,10 +111,11 @@ export class Tunnels {
       case 'session-confirmed':
         // A late report may be of another peer that had the same number.
         if (report.localIndex !== peer.offeredIndex) return
-        this.#setPath(peer, report.path)
+        this.#host.routes.of(peer)?.onProven(report.path, now.instant)
         this.#tell({ kind: 'session-confirmed', peer: report.peer, localIndex: report.localIndex }, now)
         return
       case 'activity': {
+        this.#host.routes.of(peer)?.onWanted(now.instant)
         const meter = this.#host.meters.meter(report.peer)
         const since = report.activity === 'sent' ? meter.unansweredSince : meter.owedSince
         this.#tell({ kind: 'activity', peer: report.peer, activity: report.activity, since }, now)
@@ -165,6 +165,16 @@ export class Tunnels {
     }
   }
 
+  /** By every way that may lead to the peer: the first that arrives is answered. */
+  #initiate(peer: Peer, message: Uint8Array): void {
+    const { routes } = this.#host
+    const { instant } = this.#now
+    const relay = routes.relayTo(peer, instant)
+    const direct = peer.initiationPaths(routes.directPaths(peer), instant)
+    for (const path of relay === undefined ? direct : [...direct, relay]) routes.send(peer, path, message)
+  }
+
+  /** Who is not known is answered where no relay has to be told whom to bring it. */
   #answer(to: Path, datagram: Uint8Array): void {
     if (to.kind === 'direct') this.#host.command({ kind: 'send-datagram', path: to, datagram })
   }
@@ -172,11 +182,10 @@ export class Tunnels {
   #actFor(peer: Peer, output: PeerOutput): void {
     switch (output.kind) {
       case 'send-initiation':
-        for (const path of peer.initiationPaths(this.#host.pathsTo(peer.claim.endpoints), this.#now.instant))
-          this.#host.command({ kind: 'send-datagram', path, datagram: output.message })
+        this.#initiate(peer, output.message)
         return
       case 'send-response':
-        this.#answer(output.to, output.message)
+        this.#host.routes.send(peer, output.to, output.message)
         return
       case 'install-session':
         this.#onSession(peer, output)
@@ -207,8 +216,9 @@ export class Tunnels {
 
   /** A responder's path is taken on trust, until the first data prove one, only where there is no other. */
   #onSession(peer: Peer, { session, proven }: Extract<EngineOutput<Path>, { kind: 'install-session' }>): void {
-    const path = session.role === 'initiator' ? proven : this.#isAlive(peer) ? undefined : this.#heardOn
-    if (path !== undefined) this.#setPath(peer, path)
+    const paths = this.#host.routes.of(peer)
+    if (session.role === 'initiator' && proven !== undefined) paths?.onProven(proven, this.#now.instant)
+    else if (this.#heardOn !== undefined && !this.#isAlive(peer)) paths?.onOffered(this.#heardOn, this.#now.instant)
     peer.onSession(session, this.#now.instant)
     this.#host.command({ kind: 'install-session', peer: peer.index, session })
   }
@@ -216,15 +226,8 @@ export class Tunnels {
   #onHandshakeComplete(peer: Peer): void {
     const isNew = !peer.hasSession(this.#now.instant)
     peer.onHandshakeComplete(this.#now)
+    this.#host.routes.onSession(peer)
     this.#host.log(isNew ? 'info' : 'debug', 'session made', { peer: peer.identity.id, name: peer.claim.name })
-  }
-
-  #setPath(peer: Peer, path: Path): void {
-    if (isSamePath(peer.path, path)) return
-    peer.path = path
-    this.#host.command({ kind: 'set-path', peer: peer.index, path: { route: path, mtu: UNPROVEN_PATH_MTU } })
-    const endpoint = path.kind === 'direct' ? path.remote : undefined
-    this.#host.log('debug', 'path set', { peer: peer.identity.id, endpoint })
   }
 
   #isAlive(peer: Peer): boolean {

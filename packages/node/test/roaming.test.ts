@@ -40,10 +40,9 @@ test('traffic that stays unanswered finds the new address by itself', () => {
   // Alice knows both of bob's addresses; bob moves from one to the other and tells nobody.
   mesh.endpoints.set(bob.device.id, ['192.0.2.2:7481', '198.51.100.7:7481'] as Endpoint[])
   alice.tellNetmap(mesh)
-  bob.addresses = ['198.51.100.7'] as never
   network.run(6_000)
+  bob.addresses = ['198.51.100.7'] as never
   assert.equal(alice.ping('bob', 1_000).kind, 'timeout')
-  network.run(25_000)
   assert.equal(alice.ping('bob').kind, 'reply')
   assert.equal(pathOf(alice, 'bob'), '198.51.100.7:7481')
 })

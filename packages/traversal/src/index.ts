@@ -1,8 +1,7 @@
-/** Which path reaches a peer: what a node looks like from outside (STUN), probes that prove a path, and the choice among paths. */
-export {
-  answerStun,
-  createStunRequest,
-  isStun,
-  readStunAnswer,
-  type StunTransaction,
-} from './stun.ts'
+/** Which path reaches a peer: how a node looks from outside (STUN), probes that prove a path, and the choice among paths. */
+export { isPrivate } from './address-class.ts'
+export type { PeerPaths } from './peer-paths.ts'
+export { probeSender } from './probe-seal.ts'
+export { type NatMapping, Reflexive } from './reflexive.ts'
+export { answerStun, createStunRequest, isStun, readStunAnswer, type StunTransaction } from './stun.ts'
+export { type ProbeDropReason, Traversal } from './traversal.ts'

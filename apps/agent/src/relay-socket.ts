@@ -1,0 +1,85 @@
+import { MAX_MESSAGE } from '@weft/relay-protocol'
+import { WebSocket } from 'ws'
+import { reasonOf } from './connection-reason.ts'
+
+const SUBPROTOCOL = 'weft.relay.1'
+const PATH = '/v1/relay'
+const HANDSHAKE_TIMEOUT_MS = 8_000
+/** What waits because the network takes no more; frames beyond it are dropped, as a full queue of a router would. */
+const MAX_WAITING = 1024 * 1024
+
+export interface RelaySocketEvents {
+  onMessage(message: Uint8Array): void
+  /** Once, also where it never opened. `reason` is for people. */
+  onClose(reason: string): void
+}
+
+/** One WebSocket to a relay. Frames that are sent one after the other go out together. */
+export class RelaySocket {
+  readonly #socket: WebSocket
+  readonly #events: RelaySocketEvents
+  #frames: Uint8Array[] = []
+  #bytes = 0
+  #isClosed = false
+  #reason = 'the connection was closed'
+
+  /** @param place the relay's URL, `http(s)://…`. */
+  constructor(place: string, events: RelaySocketEvents) {
+    this.#events = events
+    this.#socket = new WebSocket(relayUrl(place), SUBPROTOCOL, {
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      maxPayload: MAX_MESSAGE,
+      perMessageDeflate: false,
+      // What passes is sealed from node to node; who signed the web certificate does not matter.
+      rejectUnauthorized: false,
+    })
+    this.#socket.on('message', (data, isBinary) => {
+      if (!this.#isClosed && isBinary && data instanceof Uint8Array) this.#events.onMessage(data)
+    })
+    this.#socket.on('error', (error) => {
+      this.#reason = reasonOf(error)
+    })
+    this.#socket.on('close', () => this.#onClose())
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > MAX_WAITING) return
+    if (this.#bytes + frame.length > MAX_MESSAGE) this.#flush()
+    if (this.#frames.length === 0) setImmediate(() => this.#flush())
+    this.#frames.push(frame)
+    this.#bytes += frame.length
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    this.#flush()
+    this.#isClosed = true
+    this.#socket.terminate()
+  }
+
+  /** This machine's address of the connection; `undefined` before there is one. */
+  get localAddress(): string | undefined {
+    const { _socket: socket } = this.#socket as unknown as { readonly _socket?: { readonly localAddress?: string } }
+    return socket?.localAddress
+  }
+
+  #flush(): void {
+    if (this.#frames.length === 0) return
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(Buffer.concat(this.#frames, this.#bytes))
+    this.#frames = []
+    this.#bytes = 0
+  }
+
+  #onClose(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#events.onClose(this.#reason)
+  }
+}
+
+function relayUrl(place: string): string {
+  const url = new URL(place)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  url.pathname = `${url.pathname.replace(/\/$/, '')}${PATH}`
+  return url.href
+}

@@ -1,0 +1,158 @@
+import type { Endpoint, Instant, Now } from '@weft/base'
+import type { DirectPath, Path } from '@weft/datapath'
+import type { NodeId, PrivateKey } from '@weft/keys'
+import { type PeerPaths, probeSender, Traversal } from '@weft/traversal'
+import { directPaths, MAX_ENDPOINTS, type MeshPrefixes, type Underlay } from './endpoints.ts'
+import type { NodeDropReason, NodeOutput, RelayStanding } from './node-interface.ts'
+import type { Peer } from './peer.ts'
+import type { TunnelsHost } from './tunnels.ts'
+
+/** Another relay becomes home only when it is nearer by so much, or by a fifth. */
+const HOME_MARGIN_MS = 10
+const HOME_SHARE = 0.8
+
+export interface PeerRoutesHost
+  extends Pick<TunnelsHost, 'crypto' | 'random' | 'meters' | 'peerAt' | 'command' | 'log'> {
+  readonly underlay: Underlay
+  meshPrefixes(): MeshPrefixes
+  ownEndpoints(): readonly Endpoint[]
+  refreshEndpoints(): void
+  sendByRelay(output: Pick<Extract<NodeOutput, { kind: 'send-by-relay' }>, 'relay' | 'to' | 'datagram'>): void
+  doubtRelay(relay: NodeId): void
+  countDrop(reason: NodeDropReason): void
+  use(peer: Peer, path: Path): void
+}
+
+/** How the peers of one mesh are reached: its relays, and the `Traversal` that chooses among the paths. */
+export class PeerRoutes {
+  readonly #host: PeerRoutesHost
+  readonly #traversal: Traversal
+  readonly #relays = new Map<NodeId, RelayStanding>()
+  #home: NodeId | undefined
+
+  constructor(host: PeerRoutesHost, own: { readonly id: NodeId; readonly probeKey: PrivateKey<'probe'> }, now: Now) {
+    this.#host = host
+    const { crypto, random, meters } = host
+    this.#traversal = new Traversal(
+      {
+        crypto,
+        random,
+        meter: (index) => meters.meter(index as Peer['index']),
+        ownEndpoints: () => host.ownEndpoints(),
+        refreshEndpoints: () => host.refreshEndpoints(),
+        pathTo: (endpoint) => directPaths([endpoint], host.underlay, host.meshPrefixes())[0],
+        send: (index, path, datagram) => this.#withPeer(index, (peer) => this.send(peer, path, datagram)),
+        use: (index, path) => this.#withPeer(index, (peer) => host.use(peer, path)),
+        doubt: (relay) => host.doubtRelay(relay),
+        changed: (index, path, why) => this.#withPeer(index, (peer) => this.#logChange(peer, path, why)),
+        drop: (reason) => host.countDrop(reason),
+      },
+      own,
+      now,
+    )
+  }
+
+  get home(): NodeId | undefined {
+    return this.#home
+  }
+
+  relays(): Iterable<readonly [NodeId, RelayStanding]> {
+    return this.#relays
+  }
+
+  /** The nearest relay that is connected is home; it stays so until another is clearly nearer. */
+  setRelay(relay: NodeId, standing: RelayStanding | undefined, now: Now): void {
+    if (standing === undefined) this.#relays.delete(relay)
+    else this.#relays.set(relay, standing)
+    const connected = [...this.#relays].filter(([, { state }]) => state === 'connected')
+    const nearest = connected.toSorted(([, a], [, b]) => rttOf(a) - rttOf(b))[0]
+    const home = connected.find(([id]) => id === this.#home)
+    const stays = home !== undefined && (nearest === undefined || !isClearlyNearer(nearest[1], home[1]))
+    this.#home = stays ? home[0] : nearest?.[0]
+    const others = connected.map(([id]) => id).filter((id) => id !== this.#home)
+    this.#traversal.setRelays(this.#home === undefined ? others : [this.#home, ...others], now)
+  }
+
+  add(peer: Peer, now: Now): void {
+    const { id, probeKey } = peer.identity
+    this.#traversal.add({ index: peer.index, id, probeKey }, peer.claim.endpoints, now)
+  }
+
+  remove(peer: Peer): void {
+    this.#traversal.remove(peer.index)
+  }
+
+  of(peer: Peer): PeerPaths | undefined {
+    return this.#traversal.paths(peer.index)
+  }
+
+  /** Where a handshake is tried: all direct ways that may be, in no order. */
+  directPaths(peer: Peer): readonly DirectPath[] {
+    return this.of(peer)?.directPaths().slice(0, MAX_ENDPOINTS) ?? []
+  }
+
+  relayTo(peer: Peer, now: Instant): Path | undefined {
+    const relay = this.of(peer)?.relay(now)
+    return relay === undefined ? undefined : { kind: 'relayed', relay }
+  }
+
+  send(peer: Peer, path: Path, datagram: Uint8Array): void {
+    if (path.kind === 'direct') this.#host.command({ kind: 'send-datagram', path, datagram })
+    else this.#host.sendByRelay({ relay: path.relay, to: peer.identity.id, datagram })
+  }
+
+  onSession(peer: Peer): void {
+    this.#traversal.onSession(peer.index)
+  }
+
+  /** What a relay brought of a peer. */
+  onRelayed(relay: NodeId, datagram: Uint8Array, now: Now): void {
+    if (probeSender(datagram) === undefined) this.#host.command({ kind: 'receive-relayed', relay, datagram })
+    else this.#traversal.onDatagram(datagram, { kind: 'relayed', relay }, now)
+  }
+
+  onAbsent(relay: NodeId, node: NodeId, now: Now): void {
+    this.#traversal.onAbsent(relay, node, now)
+  }
+
+  knows(sender: NodeId): boolean {
+    return this.#traversal.knows(sender)
+  }
+
+  onProbe(datagram: Uint8Array, path: DirectPath, now: Now): void {
+    this.#traversal.onDatagram(datagram, path, now)
+  }
+
+  onOwnEndpoints(now: Now): void {
+    this.#traversal.onOwnEndpoints(now)
+  }
+
+  onNetworkChanged(now: Now): void {
+    this.#traversal.onNetworkChanged(now)
+  }
+
+  wake(now: Now): void {
+    this.#traversal.wake(now)
+  }
+
+  nextTimeout(): Instant | undefined {
+    return this.#traversal.nextTimeout()
+  }
+
+  #withPeer(index: number, act: (peer: Peer) => void): void {
+    const peer = this.#host.peerAt(index as Peer['index'])
+    if (peer !== undefined) act(peer)
+  }
+
+  #logChange(peer: Peer, path: Path, why: string): void {
+    const { id } = peer.identity
+    this.#host.log('info', 'path changed', { peer: id, name: peer.claim.name, path: path.kind, why })
+    this.#host.log('debug', 'path', { peer: id, to: path.kind === 'direct' ? path.remote : path.relay })
+  }
+}
+
+const rttOf = ({ rttMs }: RelayStanding): number => rttMs ?? 10_000
+
+function isClearlyNearer(one: RelayStanding, other: RelayStanding): boolean {
+  return rttOf(one) < Math.min(rttOf(other) - HOME_MARGIN_MS, rttOf(other) * HOME_SHARE)
+}

@@ -1,0 +1,431 @@
+import {
+  between,
+  type Endpoint,
+  earliest,
+  type Instant,
+  later,
+  milliseconds,
+  type Random,
+  randomBytes,
+  seconds,
+  toHex,
+} from '@weft/base'
+import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
+import type { NodeId } from '@weft/keys'
+import { Candidate } from './candidate.ts'
+import type { ProbeMessage, ProbeTransaction } from './probe-messages.ts'
+
+/** Without traffic for so long, nobody uses the path; longer than the fast path may keep silent about traffic that begins. */
+const ACTIVE_FOR = seconds(20)
+const TICK = milliseconds(100)
+/** When all candidates are probed, after a search began: both sides' probes have to cross for a NAT to let them in. */
+const ROUNDS = [0, 100, 250, 500, 900, 1_500, 2_500, 4_000]
+/** From one search to the next, as long as there is no direct path. */
+const SEARCH_AGAIN = [seconds(5), seconds(10), seconds(20), seconds(40), seconds(60)]
+/** A path in use is proven anew so often; one that is kept warm, more rarely. */
+const HEARTBEAT = seconds(5)
+const WARM = seconds(10)
+/** Data that is sent and not answered for so long is a reason to ask, and so long lies between two questions. */
+const DISTRESS = milliseconds(250)
+const CALL_AGAIN = seconds(2)
+const RELAY_DISTRESS = seconds(1)
+const DOUBT_AGAIN = seconds(5)
+/** What a relay said of a peer's absence is old then. */
+const ABSENT_FOR = seconds(2)
+const MAX_CANDIDATES = 72
+const MAX_OBSERVED = 8
+const MAX_PENDING = 512
+const TRANSACTION_BYTES = 8
+
+/** What the paths of one peer need. */
+export interface PeerPathsHost {
+  readonly random: Random
+  meter(): PeerMeter
+  /** Where this node may be heard, as it knows now. */
+  ownEndpoints(): readonly Endpoint[]
+  /** Asks again how this node looks from outside, where that is not known freshly. */
+  refreshEndpoints(): void
+  /** Those that are connected, the home relay first. */
+  relays(): readonly NodeId[]
+  pathTo(endpoint: Endpoint): DirectPath | undefined
+  send(path: Path, message: ProbeMessage): void
+  nextSequence(): number
+  use(path: Path): void
+  doubt(relay: NodeId): void
+  /** A change that people may want to know of. */
+  changed(path: Path, why: string): void
+}
+
+/**
+ * Which path reaches one peer.
+ *
+ * *idle*: nobody sends; nothing is probed, and the first packet goes by relay where there is one. *Active*: there is
+ * traffic, or the peer called. Then candidates are searched in rounds of probes; a candidate whose probe was answered is
+ * *trusted* for some seconds, the best trusted one is used and proven again by heartbeats, the next one is kept warm. When
+ * what is sent stays unanswered, the path in use is asked at once; a path that fails makes way for the next one, or for the
+ * relay, and the peer is told, so that it does not send into the same hole.
+ *
+ * It never moves to a path that was not proven, unless there is no other.
+ */
+export class PeerPaths {
+  readonly #host: PeerPathsHost
+  readonly #candidates = new Map<string, Candidate>()
+  readonly #pending = new Map<ProbeTransaction, { readonly candidate: Candidate; readonly sent: Instant }>()
+  readonly #absent = new Map<NodeId, Instant>()
+  #told: readonly Endpoint[] = []
+  #named: readonly Endpoint[] = []
+  #observed: readonly Endpoint[] = []
+  /** In use. */
+  #path: Path | undefined
+  #current: Candidate | undefined
+  #isActive = false
+  #wantedAt: Instant | undefined
+  /** The peer called: it has traffic, so this node does not call by itself. */
+  #calledUpAt: Instant | undefined
+  #search: { readonly begun: Instant; round: number } | undefined
+  #searches = 0
+  #searchAgainAt: Instant | undefined
+  #tickAt: Instant | undefined
+  #calledAt: Instant | undefined
+  /** What was said then. */
+  #called = ''
+  #doubtedAt: Instant | undefined
+  #shown: string | undefined
+
+  constructor(host: PeerPathsHost) {
+    this.#host = host
+  }
+
+  get isActive(): boolean {
+    return this.#isActive
+  }
+
+  /** Of the direct path in use. */
+  get rttMs(): number | undefined {
+    return this.#current?.rttMs
+  }
+
+  /** All ways that may lead to the peer now, for what must arrive by any of them. */
+  directPaths(): readonly DirectPath[] {
+    this.#findCandidates()
+    return [...this.#candidates.values()].map(({ path }) => path)
+  }
+
+  relay(now: Instant): NodeId | undefined {
+    const relays = this.#host.relays()
+    return relays.find((relay) => !this.#isAbsent(relay, now)) ?? relays[0]
+  }
+
+  /** By the coordinator. */
+  onTold(endpoints: readonly Endpoint[], now: Instant): void {
+    const left = this.#current?.path.remote
+    // Where the peer is said to be no more, it has to show that it still is.
+    if (left !== undefined && this.#told.includes(left) && !endpoints.includes(left)) this.#current?.forgetProof()
+    this.#told = endpoints
+    this.#findCandidates()
+    if (this.#isActive) this.#probeNew(now)
+  }
+
+  /** There is traffic, or will be. */
+  onWanted(now: Instant): void {
+    this.#wantedAt = now
+    if (!this.#isActive) this.#activate(now)
+  }
+
+  /** A handshake showed that the peer answers by this path. */
+  onProven(path: Path, now: Instant): void {
+    if (path.kind === 'direct') {
+      const candidate = this.#candidateOf(path)
+      candidate?.onProven(undefined, now)
+      this.#choose('proven by a handshake', now)
+    } else if (this.#current === undefined) this.#use(path, undefined, 'no direct path is known yet')
+    this.onWanted(now)
+  }
+
+  /** An authentic handshake came by this path. */
+  onOffered(path: Path, now: Instant): void {
+    const candidate = path.kind === 'direct' ? this.#candidateOf(path) : undefined
+    if (this.#path === undefined) this.#use(candidate?.path ?? path, candidate, 'the peer came by it')
+    this.onWanted(now)
+    if (candidate !== undefined && candidate.sentAt !== now) this.#probe(candidate, now)
+  }
+
+  onProbe(message: Extract<ProbeMessage, { kind: 'probe' }>, path: DirectPath, now: Instant): void {
+    const { transaction } = message
+    this.#host.send(path, { kind: 'reply', sequence: this.#host.nextSequence(), transaction, observed: path.remote })
+    const candidate = this.#candidateOf(path)
+    if (candidate === undefined || candidate.isTrusted(now)) return
+    // What the peer sent has opened its own NAT for the answer: now is the time to ask.
+    const least = this.#isActive ? 50 : 1_000
+    if (candidate.sentAt === undefined || between(candidate.sentAt, now) >= least) this.#probe(candidate, now)
+  }
+
+  onReply(message: Extract<ProbeMessage, { kind: 'reply' }>, path: DirectPath, now: Instant): void {
+    const asked = this.#pending.get(message.transaction)
+    // Only from where it was asked: nobody vouches for another place.
+    if (asked === undefined || keyOf(asked.candidate.path) !== keyOf(path)) return
+    this.#pending.delete(message.transaction)
+    this.#candidateOf(path)
+    asked.candidate.onProven(between(asked.sent, now), now)
+    this.#choose('proven', now)
+  }
+
+  onCall(message: Extract<ProbeMessage, { kind: 'call' }>, now: Instant): void {
+    this.#named = message.endpoints
+    this.#findCandidates()
+    for (const relay of message.relays) this.#absent.delete(relay)
+    if (message.lost) {
+      for (const candidate of this.#candidates.values()) candidate.forgetProof()
+      this.#fallBack('the peer lost it', now)
+    }
+    this.#calledUpAt = now
+    if (!this.#isActive) this.#activate(now)
+    else if (this.#search === undefined || between(this.#search.begun, now) >= 500) this.#searchNow(false, now)
+    else this.#probeNew(now)
+  }
+
+  onAbsent(relay: NodeId, now: Instant): void {
+    this.#absent.set(relay, now)
+    if (this.#path?.kind !== 'relayed' || this.#path.relay !== relay) return
+    const other = this.relay(now)
+    if (other !== undefined && other !== relay)
+      this.#use({ kind: 'relayed', relay: other }, undefined, 'the peer is not at the other relay')
+  }
+
+  /** Relays came or went. */
+  onRelays(now: Instant): void {
+    const path = this.#path
+    const relay = this.relay(now)
+    if (relay === undefined) return
+    if (path === undefined) {
+      if (this.#isActive) this.#use({ kind: 'relayed', relay }, undefined, 'no direct path is known yet')
+    } else if (path.kind === 'relayed' && !this.#host.relays().includes(path.relay))
+      this.#use({ kind: 'relayed', relay }, undefined, 'the other relay is gone')
+    else if (path.kind === 'direct' && this.#isActive && !this.#current?.isTrusted(now))
+      this.#fallBack('it does not answer', now)
+    if (this.#isActive && this.#current === undefined) this.#call(false, now)
+  }
+
+  /** The machine's addresses, or how it looks from outside, are others now. */
+  onOwnEndpoints(now: Instant): void {
+    if (this.#isActive && this.#search !== undefined) this.#call(false, now)
+  }
+
+  /** Nothing that was proven counts any more. */
+  onNetworkChanged(now: Instant): void {
+    for (const candidate of this.#candidates.values()) candidate.forgetLocal()
+    const before = this.#current
+    if (before !== undefined) this.#use(before.path, before, '')
+    if (!this.#isActive) return
+    this.#fallBack('the network changed', now)
+    this.#searchNow(true, now)
+    // The peer may be heard there as before, though it hears this node from elsewhere.
+    if (before !== undefined) this.#host.send(before.path, this.#callMessage(true))
+  }
+
+  wake(now: Instant): void {
+    const search = this.#search
+    if (search !== undefined && this.#roundAt(search) <= now) this.#round(search, now)
+    if (this.#tickAt !== undefined && this.#tickAt <= now) this.#tick(now)
+  }
+
+  nextTimeout(): Instant | undefined {
+    return earliest(this.#tickAt, this.#search && this.#roundAt(this.#search))
+  }
+
+  #activate(now: Instant): void {
+    this.#isActive = true
+    this.#searches = 0
+    this.#tickAt = later(now, TICK)
+    const relay = this.relay(now)
+    if (this.#path === undefined && relay !== undefined)
+      this.#use({ kind: 'relayed', relay }, undefined, 'no direct path is known yet')
+    this.#searchNow(false, now)
+  }
+
+  #rest(now: Instant): void {
+    this.#isActive = false
+    this.#search = undefined
+    this.#tickAt = undefined
+    this.#pending.clear()
+    const relay = this.relay(now)
+    // NATs forget: what comes first goes where it arrives for sure. To be told nobody.
+    if (relay !== undefined && this.#current !== undefined) {
+      this.#current = undefined
+      this.#path = { kind: 'relayed', relay }
+      this.#host.use(this.#path)
+    }
+  }
+
+  #searchNow(lost: boolean, now: Instant): void {
+    this.#host.refreshEndpoints()
+    this.#call(lost, now)
+    this.#search = { begun: now, round: 0 }
+    const wait = SEARCH_AGAIN[Math.min(this.#searches++, SEARCH_AGAIN.length - 1)] ?? HEARTBEAT
+    this.#searchAgainAt = later(now, wait)
+    this.#round(this.#search, now)
+  }
+
+  #round(search: { readonly begun: Instant; round: number }, now: Instant): void {
+    this.#findCandidates()
+    for (const candidate of this.#candidates.values()) if (!candidate.isTrusted(now)) this.#probe(candidate, now)
+    search.round++
+    if (search.round >= ROUNDS.length) this.#search = undefined
+  }
+
+  #roundAt({ begun, round }: { readonly begun: Instant; readonly round: number }): Instant {
+    return later(begun, milliseconds(ROUNDS[round] ?? 0))
+  }
+
+  #tick(now: Instant): void {
+    this.#tickAt = later(now, TICK)
+    const meter = this.#host.meter()
+    const traffic = Math.max(meter.lastSent ?? -Infinity, meter.lastReceived ?? -Infinity, this.#wantedAt ?? -Infinity)
+    if (now - Math.max(traffic, this.#calledUpAt ?? -Infinity) > ACTIVE_FOR) {
+      this.#rest(now)
+      return
+    }
+    if (this.#current === undefined && now - traffic <= ACTIVE_FOR) this.#seek(meter, now)
+    if (this.#current !== undefined) this.#check(this.#current, meter, now)
+    this.#keepWarm(now)
+  }
+
+  /** By relay, or by nothing. */
+  #seek(meter: PeerMeter, now: Instant): void {
+    if (this.#search === undefined && this.#searchAgainAt !== undefined && this.#searchAgainAt <= now)
+      this.#searchNow(false, now)
+    const { unansweredSince } = meter
+    if (this.#path?.kind !== 'relayed' || unansweredSince === undefined) return
+    if (between(unansweredSince, now) < RELAY_DISTRESS) return
+    if (this.#doubtedAt !== undefined && between(this.#doubtedAt, now) < DOUBT_AGAIN) return
+    this.#doubtedAt = now
+    this.#host.doubt(this.#path.relay)
+  }
+
+  #check(current: Candidate, { unansweredSince }: PeerMeter, now: Instant): void {
+    const unproven = current.provenAt === undefined ? Infinity : between(current.provenAt, now)
+    const isDistressed = unansweredSince !== undefined && between(unansweredSince, now) >= DISTRESS
+    const isDue = unproven >= HEARTBEAT || (isDistressed && unproven >= DISTRESS)
+    if (isDue && (current.sentAt === undefined || between(current.sentAt, now) >= DISTRESS)) this.#probe(current, now)
+    const { askedAt, unanswered, patience } = current
+    if (askedAt !== undefined && unanswered >= 2 && between(askedAt, now) >= patience) this.#onFailed(current, now)
+  }
+
+  /** The best of the others that are trusted. */
+  #keepWarm(now: Instant): void {
+    let second: Candidate | undefined
+    for (const candidate of this.#candidates.values()) {
+      if (candidate === this.#current || !candidate.isTrusted(now)) continue
+      if (second === undefined || candidate.isBetterThan(second)) second = candidate
+    }
+    const { provenAt, sentAt } = second ?? {}
+    if (second === undefined || provenAt === undefined || between(provenAt, now) < WARM) return
+    if (sentAt === undefined || between(sentAt, now) >= 1_000) this.#probe(second, now)
+  }
+
+  #onFailed(candidate: Candidate, now: Instant): void {
+    candidate.onFailed(now)
+    this.#searches = 0
+    if (candidate !== this.#current) return
+    this.#choose('the other does not answer any more', now)
+    if (this.#current === candidate) this.#fallBack('it does not answer any more', now)
+    this.#searchNow(true, now)
+  }
+
+  /** To the relay, if there is one; else it stays, for want of anything better. */
+  #fallBack(why: string, now: Instant): void {
+    const relay = this.relay(now)
+    if (this.#current !== undefined && relay !== undefined) this.#use({ kind: 'relayed', relay }, undefined, why)
+  }
+
+  /** Uses the best of the trusted candidates, if there is any. */
+  #choose(why: string, now: Instant): void {
+    let best = this.#current?.isTrusted(now) ? this.#current : undefined
+    for (const candidate of this.#candidates.values()) {
+      if (candidate === best || !candidate.isTrusted(now)) continue
+      if (best === undefined || candidate.isBetterThan(best)) best = candidate
+    }
+    if (best !== undefined && best !== this.#current) this.#use(best.path, best, why)
+  }
+
+  #use(path: Path, candidate: Candidate | undefined, why: string): void {
+    this.#path = path
+    this.#current = candidate
+    this.#host.use(path)
+    const shown = path.kind === 'direct' ? path.remote : path.relay
+    if (shown !== this.#shown) this.#host.changed(path, why)
+    this.#shown = shown
+  }
+
+  #call(lost: boolean, now: Instant): void {
+    const isRecent = this.#calledAt !== undefined && between(this.#calledAt, now) < CALL_AGAIN
+    if (!lost && isRecent && this.#called === this.#host.ownEndpoints().join()) return
+    const relay = this.relay(now)
+    const message = this.#callMessage(lost)
+    this.#calledAt = now
+    if (relay !== undefined) this.#host.send({ kind: 'relayed', relay }, message)
+    for (const candidate of this.#candidates.values())
+      if (lost && candidate.isTrusted(now)) this.#host.send(candidate.path, message)
+  }
+
+  #callMessage(lost: boolean): ProbeMessage {
+    const endpoints = this.#host.ownEndpoints()
+    this.#called = endpoints.join()
+    return {
+      kind: 'call',
+      sequence: this.#host.nextSequence(),
+      lost,
+      relays: this.#host.relays().slice(0, 2),
+      endpoints,
+    }
+  }
+
+  #probe(candidate: Candidate, now: Instant): void {
+    const transaction = toHex(randomBytes(this.#host.random, TRANSACTION_BYTES))
+    this.#pending.set(transaction, { candidate, sent: now })
+    if (this.#pending.size > MAX_PENDING)
+      for (const oldest of this.#pending.keys()) {
+        this.#pending.delete(oldest)
+        break
+      }
+    candidate.onProbeSent(now)
+    this.#host.send(candidate.path, { kind: 'probe', sequence: this.#host.nextSequence(), transaction })
+  }
+
+  #probeNew(now: Instant): void {
+    for (const candidate of this.#candidates.values()) if (candidate.sentAt === undefined) this.#probe(candidate, now)
+  }
+
+  /** Where the peer was heard, whoever told of it; what goes there is sent from the address at which it was heard. */
+  #candidateOf(path: DirectPath): Candidate | undefined {
+    if (!this.#candidates.has(keyOf(path))) {
+      this.#observed = [path.remote, ...this.#observed].slice(0, MAX_OBSERVED)
+      this.#findCandidates()
+    }
+    const candidate = this.#candidates.get(keyOf(path))
+    if (candidate === undefined || candidate.path.local === path.local) return candidate
+    candidate.path = path
+    if (candidate === this.#current) this.#use(path, candidate, '')
+    return candidate
+  }
+
+  #findCandidates(): void {
+    const wanted = new Set<string>()
+    for (const endpoint of [...this.#observed, ...this.#named, ...this.#told]) {
+      const path = this.#host.pathTo(endpoint)
+      if (path === undefined || wanted.size >= MAX_CANDIDATES) continue
+      const key = keyOf(path)
+      wanted.add(key)
+      if (!this.#candidates.has(key)) this.#candidates.set(key, new Candidate(path))
+    }
+    for (const [key, candidate] of this.#candidates)
+      if (!wanted.has(key) && candidate !== this.#current) this.#candidates.delete(key)
+  }
+
+  #isAbsent(relay: NodeId, now: Instant): boolean {
+    const since = this.#absent.get(relay)
+    return since !== undefined && between(since, now) < ABSENT_FOR
+  }
+}
+
+const keyOf = ({ socket, remote }: DirectPath): string => `${socket} ${remote}`
