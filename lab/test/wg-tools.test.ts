@@ -196,20 +196,47 @@ labTest('another MTU is followed, up to what IP carries', async (lab) => {
   }
 })
 
-labTest('a TUN that another program made is served by its descriptor, also in the background', async (lab) => {
-  lab.switch('lan', { v4: '192.0.2.0/24', v6: '2001:db8:1::/64' })
+for (const [what, kind] of [
+  ['a TUN that another program made is served by its descriptor', 'plain'],
+  ['a TUN with a virtio header is too, and a socket that listens already', 'virtio'],
+] as const) {
+  labTest(`${what}, also in the background`, async (lab) => {
+    lab.switch('lan', { v4: '192.0.2.0/24', v6: '2001:db8:1::/64' })
+    const alice = lab.machine('alice')
+    const bob = await WgInterface.serve(lab.machine('bob'), 'weft', { addresses: ['10.0.0.2/24'], port: PORT })
+    // The interface has the name that it was made with, whatever weft is told.
+    await alice.ok(...program('tun-for-wg', NAME, kind, LAUNCHER, 'wg', 'utun'))
+    await alice.ok('sh', '-c', 'ip address add 10.0.0.1/24 dev wg0 && ip link set wg0 up && wg genkey >/run/key')
+    await alice.ok('wg', 'set', NAME, 'private-key', '/run/key')
+    const own = (await alice.ok('wg', 'show', NAME, 'public-key')).trim()
+    await bob.set('peer', own, 'allowed-ips', '10.0.0.1/32')
+    const peer = ['peer', bob.keys.publicKey, 'endpoint', `${bob.machine.v4}:${PORT}`, 'allowed-ips', '10.0.0.0/24']
+    await alice.ok('wg', 'set', NAME, ...peer)
+    await until('alice reaches bob', async () => (await alice.run('ping', '-c', '1', '-W', '1', '10.0.0.2')).code === 0)
+    await bob.machine.spawn('iperf3', '-s', '-1', '--forceflush').line(/listening/)
+    assert.match(await alice.ok('iperf3', '-c', '10.0.0.2', '-n', '4M', '-J'), /"bytes":/)
+    await signal(alice, 'SIGTERM')
+    await nothingLeft(alice)
+  })
+}
+
+labTest('a mark that the system refuses is told, and leaves the interface as it was', async (lab) => {
   const alice = lab.machine('alice')
-  const bob = await WgInterface.serve(lab.machine('bob'), 'weft', { addresses: ['10.0.0.2/24'], port: PORT })
-  await alice.ok(...program('tun-for-wg', NAME, LAUNCHER, 'wg', NAME))
-  await alice.ok('sh', '-c', 'ip address add 10.0.0.1/24 dev wg0 && ip link set wg0 up && wg genkey >/run/key')
-  await alice.ok('wg', 'set', NAME, 'private-key', '/run/key')
-  const own = (await alice.ok('wg', 'show', NAME, 'public-key')).trim()
-  await bob.set('peer', own, 'allowed-ips', '10.0.0.1/32')
-  const peer = ['peer', bob.keys.publicKey, 'endpoint', `${bob.machine.v4}:${PORT}`, 'allowed-ips', '10.0.0.0/24']
-  await alice.ok('wg', 'set', NAME, ...peer)
-  await until('alice reaches bob', async () => (await alice.run('ping', '-c', '1', '-W', '1', '10.0.0.2')).code === 0)
-  await signal(alice, 'SIGTERM')
-  await nothingLeft(alice)
+  const unprivileged = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', LAUNCHER]
+  await alice.ok(...program('tun-for-wg', NAME, 'plain', ...unprivileged, 'wg', NAME))
+  const refused = await alice.run('wg', 'set', NAME, 'listen-port', '4444', 'fwmark', '7')
+  assert.equal(refused.stderr, 'Unable to modify interface: Operation not permitted\n')
+  const shown = await alice.ok('wg', 'show', NAME)
+  assert.doesNotMatch(shown, /fwmark|4444/)
+  await alice.ok('wg', 'set', NAME, 'listen-port', '4444')
+  assert.match(await alice.ok('wg', 'show', NAME), /listening port: 4444/)
+})
+
+labTest('a descriptor that is no TUN is refused with what to do', async (lab) => {
+  const alice = lab.machine('alice')
+  const { code, stderr } = await alice.runWith({ env: { WG_TUN_FD: '0' } }, LAUNCHER, 'wg', '--foreground', NAME)
+  assert.equal(code, 1)
+  assert.match(stderr, /weft: descriptor 0 is no TUN [^\n]*\n$/)
 })
 
 /** Asks for a port that it holds itself. */

@@ -74,18 +74,18 @@ class WgProgram {
     let program: WgProgram | undefined
     const early: DatapathReport[] = []
     const datapath = await LaneDatapath.open({
-      port: tunFd === undefined ? { kind: 'tun', name, mtu: DEFAULT_MTU } : { kind: 'fd', fd: tunFd, mtu: DEFAULT_MTU },
+      port: tunFd === undefined ? { kind: 'tun', name, mtu: DEFAULT_MTU } : { kind: 'tun-fd', fd: tunFd },
       onReport: (report) => {
         if (program === undefined) early.push(report)
         else program.#tell({ kind: 'report', report })
       },
     })
-    program = new WgProgram(tunFd === undefined ? datapath.portName : name, datapath, logger)
+    program = new WgProgram(datapath.portName, datapath, logger)
     const started = program
     for (const report of early) started.#tell({ kind: 'report', report })
     try {
       started.#socket = await ConfigSocket.open({
-        path: socketPath(tunFd === undefined ? datapath.portName : name),
+        path: socketPath(datapath.portName),
         fd: uapiFd,
         onRequest: (client, request) => started.#tell({ kind: 'request', client, request }),
         onDeleted: () => started.end('the socket was deleted'),

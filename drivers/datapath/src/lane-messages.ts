@@ -3,10 +3,14 @@ import type { Duration } from '@weft/base'
 import { type DatapathCommand, type DatapathReport, DROPS_BYTES, METERS_BYTES } from '@weft/datapath'
 import type { LaneErrorCode } from './lane-error.ts'
 
-/** A TUN to be made, `plain` without offloads, or an open descriptor that gives and takes one packet a call; the lane owns it from then on. */
+/**
+ * A TUN to be made, `plain` without offloads; the open descriptor of a TUN that was made already; or one that gives and takes one
+ * packet a call. The lane owns it from then on.
+ */
 export type PortSource =
   | { readonly kind: 'tun'; readonly name: string; readonly mtu: number; readonly plain?: boolean }
-  | { readonly kind: 'fd'; readonly fd: number; readonly mtu: number }
+  | { readonly kind: 'tun-fd'; readonly fd: number }
+  | { readonly kind: 'fd'; readonly fd: number }
 
 /** Memory that the lane and the main thread read and write at any time. */
 export interface LaneMemory {

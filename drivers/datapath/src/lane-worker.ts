@@ -6,7 +6,7 @@ import { Lane } from './lane.ts'
 import { LaneError } from './lane-error.ts'
 import type { LaneCommand, LaneMessage, LaneStart, PortSource } from './lane-messages.ts'
 import { PacketPort } from './packet-port.ts'
-import { openTun, type TunDevice } from './tun-device.ts'
+import { adoptTun, openTun, type TunDevice } from './tun-device.ts'
 
 /*
  * The thread of one lane. Between `ready` and its end it does not return to the event loop, so nothing here may be
@@ -47,9 +47,9 @@ function runLane(lane: Lane, post: (message: LaneMessage) => void): void {
 
 function openPort(source: PortSource, post: (message: LaneMessage) => void): TunDevice | undefined {
   try {
-    return source.kind === 'tun'
-      ? openTun(source.name, source.mtu, source.plain)
-      : { port: new PacketPort(source.fd), name: `fd ${source.fd}` }
+    if (source.kind === 'tun') return openTun(source.name, source.mtu, source.plain)
+    if (source.kind === 'tun-fd') return adoptTun(source.fd)
+    return { port: new PacketPort(source.fd), name: `fd ${source.fd}` }
   } catch (error) {
     if (error instanceof LaneError) post({ kind: 'refused', code: error.code, message: error.message })
     else post({ kind: 'refused', code: 'port-refused', message: `cannot use the packet port: ${reasonOf(error)}` })

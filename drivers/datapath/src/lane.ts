@@ -233,7 +233,7 @@ export class Lane implements ForwarderOutlet {
         this.#watchDescriptors()
         break
       case 'set-mark':
-        this.#underlay.setMark(command.mark, (socket, code) => this.report({ kind: 'socket-failed', socket, code }))
+        this.#setMark(command.mark)
         break
       case 'send-datagram':
         if (!this.#underlay.send(command.path, command.datagram)) this.#drops.count('send-failed')
@@ -265,6 +265,16 @@ export class Lane implements ForwarderOutlet {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error
       this.report({ kind: 'socket-failed', socket, code: error.code })
+    }
+  }
+
+  #setMark(mark: number): void {
+    try {
+      this.#underlay.setMark(mark)
+      this.report({ kind: 'mark-set', mark })
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error
+      this.report({ kind: 'mark-refused', mark, code: error.code })
     }
   }
 

@@ -1,4 +1,5 @@
 import { addressOf, bind, checked, closeDescriptor, errnoCode, SystemError } from '@weft/native'
+import { VIRTIO_HEADER } from '@weft/packet'
 import { LaneError } from './lane-error.ts'
 import { NO_OFFLOADS, PacketPort, type PortOffloads } from './packet-port.ts'
 
@@ -10,9 +11,14 @@ const O_RDWR_NONBLOCK_CLOEXEC = 0o2 | 0o4000 | 0o2000000
 const AF_INET = 2
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
 const TUNSETIFF = 0x400454ca
+const TUNGETIFF = 0x800454d2
+const TUNSETVNETHDRSZ = 0x400454d8
 const SIOCSIFMTU = 0x8922
 const TUNSETOFFLOAD = 0x400454d0
-const IFF_TUN_NO_PI = 0x0001 | 0x1000
+const IFF_TUN = 0x0001
+const IFF_TAP = 0x0002
+const IFF_NO_PI = 0x1000
+const IFF_TUN_NO_PI = IFF_TUN | IFF_NO_PI
 const IFF_VNET_HDR = 0x4000
 /** TUN_F_CSUM, TSO4, TSO6, TSO_ECN. */
 const OFFLOAD_TCP = 0x01 | 0x02 | 0x04 | 0x08
@@ -47,6 +53,27 @@ export function openTun(name: string, mtu: number, isPlain = false): TunDevice {
   }
 }
 
+/** A TUN that another program made, with the offloads that its descriptor has room for. Throws a `LaneError`, and leaves it open then. */
+export function adoptTun(fd: number): TunDevice {
+  const request = new Uint8Array(IFREQ_BYTES)
+  if (ioctl(fd, TUNGETIFF, addressOf(request)) < 0)
+    throw new LaneError('port-refused', `descriptor ${fd} is no TUN (${errnoCode()}): hand in one that is attached`)
+  const name = nameIn(request)
+  const flags = new DataView(request.buffer).getUint16(NAME_BYTES, true)
+  if ((flags & IFF_TAP) !== 0 || (flags & IFF_NO_PI) === 0)
+    throw new LaneError(
+      'port-refused',
+      `cannot use ${name} on descriptor ${fd}: it is not a TUN without packet information: make it with IFF_TUN | IFF_NO_PI`,
+    )
+  try {
+    if ((flags & IFF_VNET_HDR) === 0) return { port: new PacketPort(fd), name }
+    checked('TUNSETVNETHDRSZ', ioctl(fd, TUNSETVNETHDRSZ, addressOf(Int32Array.of(VIRTIO_HEADER))))
+    return { port: new PacketPort(fd, enableOffloads(fd)), name }
+  } catch (error) {
+    throw error instanceof SystemError ? refused(name, error) : error
+  }
+}
+
 /** With every offload that the kernel has; without where it has none. */
 function attach(
   fd: number,
@@ -62,8 +89,7 @@ function attach(
     flags.setUint16(NAME_BYTES, IFF_TUN_NO_PI, true)
     checked('TUNSETIFF', ioctl(fd, TUNSETIFF, addressOf(request)))
   }
-  const taken = new TextDecoder().decode(request.subarray(0, request.indexOf(0)))
-  return { taken, offloads: hasHeader ? enableOffloads(fd) : NO_OFFLOADS }
+  return { taken: nameIn(request), offloads: hasHeader ? enableOffloads(fd) : NO_OFFLOADS }
 }
 
 function enableOffloads(fd: number): PortOffloads {
@@ -82,6 +108,10 @@ function setMtu(name: string, mtu: number): void {
   } finally {
     closeDescriptor(any)
   }
+}
+
+function nameIn(request: Uint8Array): string {
+  return new TextDecoder().decode(request.subarray(0, request.indexOf(0)))
 }
 
 function interfaceRequest(name: string): Uint8Array {

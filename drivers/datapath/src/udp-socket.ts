@@ -1,6 +1,6 @@
 import type { Family } from '@weft/base'
 import type { SocketId } from '@weft/datapath'
-import { Arena, bind, checked, closeDescriptor } from '@weft/native'
+import { Arena, addressOf, bind, checked, closeDescriptor } from '@weft/native'
 import { SOL_UDP, UDP_GRO, UDP_SEGMENT } from './message-header.ts'
 import {
   AF_INET,
@@ -33,6 +33,16 @@ const IPV6_RECVPKTINFO = 49
 const PMTUDISC_DONT = 0
 /** What comes while the lane is busy with a batch of something else waits here. */
 const BUFFER_BYTES = 8 << 20
+
+/** Whether sockets may have that mark is the same for all of them: tried on one that is no further used. Throws a `SystemError`. */
+export function requireMark(mark: number): void {
+  const fd = checked('socket', socket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0))
+  try {
+    checked('setsockopt', setsockopt(fd, SOL_SOCKET, SO_MARK, addressOf(Int32Array.of(mark)), 4))
+  } finally {
+    closeDescriptor(fd)
+  }
+}
 
 /** An underlay socket, bound to every address of one family. Nothing it does blocks. */
 export class UdpSocket {

@@ -5,7 +5,7 @@ import type { PeerIndex } from '@weft/wireguard'
 import type { IncomingBatch } from './incoming-batch.ts'
 import { OutgoingMessage } from './outgoing-message.ts'
 import { type Route, RunSender } from './run-sender.ts'
-import { UdpSocket } from './udp-socket.ts'
+import { requireMark, UdpSocket } from './udp-socket.ts'
 
 /** More than any search for a path opens; the system's own limit on descriptors is 1,024 and up. */
 export const MAX_SOCKETS = 512
@@ -61,17 +61,11 @@ export class Underlay {
         : undefined
   }
 
-  /** Those opened later have it too. `onRefused` is told of those without, and the error's code. */
-  setMark(mark: number, onRefused: (socket: SocketId, code: string) => void): void {
+  /** Those opened later have it too. Throws a `SystemError`; none of them has it then. */
+  setMark(mark: number): void {
+    requireMark(mark)
+    for (const socket of this.#opened) socket.setMark(mark)
     this.#mark = mark
-    for (const socket of this.#opened) {
-      try {
-        socket.setMark(mark)
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error
-        onRefused(socket.id, error.code)
-      }
-    }
   }
 
   /** Sends to the peer on the way back of the socket's last datagram; the path, where it was another one before. */

@@ -178,7 +178,7 @@ test("the packet port's end is told, and the lane ends", async (t) => {
 })
 
 test('a descriptor that is none is refused', async () => {
-  await assert.rejects(LaneDatapath.open({ port: { kind: 'fd', fd: 999_999, mtu: 1420 }, onReport: () => undefined }), {
+  await assert.rejects(LaneDatapath.open({ port: { kind: 'fd', fd: 999_999 }, onReport: () => undefined }), {
     name: 'LaneError',
     code: 'port-refused',
   })

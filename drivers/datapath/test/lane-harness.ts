@@ -62,7 +62,7 @@ export class LaneHarness implements DatapathHarness {
     const port = new PacketPair()
     const reports: DatapathReport[] = []
     const datapath = await LaneDatapath.open({
-      port: { kind: 'fd', fd: port.laneFd, mtu: 1420 },
+      port: { kind: 'fd', fd: port.laneFd },
       onReport: (report) => reports.push(report),
       heartbeatLimit: HEARTBEAT_LIMIT,
     })

@@ -39,7 +39,7 @@ export class TestLane {
     const port = new PacketPair()
     const reports: DatapathReport[] = []
     const datapath = await LaneDatapath.open({
-      port: { kind: 'fd', fd: port.laneFd, mtu: 1420 },
+      port: { kind: 'fd', fd: port.laneFd },
       onReport: (report) => reports.push(report),
     })
     return new TestLane(port, datapath, reports)

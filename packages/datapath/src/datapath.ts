@@ -29,7 +29,10 @@ export type DatapathCommand =
   /** `port` 0 takes any. Answered by `socket-opened` or `socket-failed`. */
   | { readonly kind: 'open-socket'; readonly socket: SocketId; readonly family: Family; readonly port: number }
   | { readonly kind: 'close-socket'; readonly socket: SocketId }
-  /** What the system routes datagrams by (SO_MARK), on all underlay sockets, those opened later too; 0: none. `socket-failed` tells which could not have it. */
+  /**
+   * What the system routes datagrams by (SO_MARK), on all underlay sockets, those opened later too; 0: none. Answered by `mark-set`,
+   * or by `mark-refused`, and all stay as they were.
+   */
   | { readonly kind: 'set-mark'; readonly mark: number }
   /** Replaces: the node keys for whom handshakes are let up, in the order that `handshake` reports count them. */
   | { readonly kind: 'set-local-keys'; readonly keys: readonly PublicKey<'node'>[] }
@@ -85,6 +88,9 @@ export type DatapathReport =
   | { readonly kind: 'socket-opened'; readonly socket: SocketId; readonly family: Family; readonly port: number }
   /** `code` as in errno: `EADDRINUSE`, `EACCES`, `EAFNOSUPPORT`. */
   | { readonly kind: 'socket-failed'; readonly socket: SocketId; readonly code: string }
+  | { readonly kind: 'mark-set'; readonly mark: number }
+  /** `code` as in errno: `EPERM`. */
+  | { readonly kind: 'mark-refused'; readonly mark: number; readonly code: string }
   | { readonly kind: 'session-wanted'; readonly peer: PeerIndex }
   /** Once for each session. */
   | { readonly kind: 'rekey-due'; readonly peer: PeerIndex; readonly localIndex: number }

@@ -23,7 +23,10 @@ import { DROPS_BYTES, Drops, METERS_BYTES } from './meters.ts'
 import { portableCiphers } from './portable-cipher.ts'
 import type { SealedRuns } from './send-queue.ts'
 
-type SocketResult = Extract<DatapathReport, { readonly kind: 'socket-opened' | 'socket-failed' }>
+type SocketResult = Extract<
+  DatapathReport,
+  { readonly kind: 'socket-opened' | 'socket-failed' | 'mark-set' | 'mark-refused' }
+>
 
 /** What the portable fast path is told: the node's commands, and what its owner's sockets and packet port bring. */
 export type PortableInput =
@@ -31,7 +34,7 @@ export type PortableInput =
   | { readonly kind: 'port-packet'; readonly packet: Uint8Array }
   /** `path.remote` is the sender. */
   | { readonly kind: 'received'; readonly datagram: Uint8Array; readonly path: DirectPath }
-  /** The owner's answer to an `open-socket` output. */
+  /** The owner's answer to an `open-socket` or `set-mark` output. */
   | { readonly kind: 'socket-result'; readonly result: SocketResult }
   | { readonly kind: 'beat' }
 

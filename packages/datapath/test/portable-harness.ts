@@ -110,6 +110,11 @@ export class PortableHarness implements DatapathHarness {
         break
       }
       case 'set-mark':
+        this.datapath.handle(
+          { kind: 'socket-result', result: { kind: 'mark-set', mark: output.mark } },
+          this.clock.now(),
+        )
+        break
       case 'close-socket':
         break
     }

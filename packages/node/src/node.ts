@@ -200,6 +200,8 @@ export class Node implements Core<NodeInput, NodeOutput> {
         for (const membership of this.#memberships.values())
           membership.sendRelayed(report.peer, report.relay, report.datagram)
         return
+      case 'mark-set':
+      case 'mark-refused':
       case 'flow':
       case 'node-packet':
       case 'path-changed':

@@ -11,10 +11,11 @@ import type { AllowedIpChange, DeviceChange, PeerChange, Request } from './reque
 import { Tunnels } from './tunnels.ts'
 import type { WgPeer } from './wg-peer.ts'
 
-/** A change that waits for its sockets. */
+/** A change that waits for what only the system can grant: first the mark, then the sockets. */
 interface PendingSet {
   readonly client: ClientId
   readonly change: DeviceChange
+  readonly awaits: 'mark' | 'sockets'
 }
 
 /** All prefixes of a device: four times what the largest known configurations have. */
@@ -25,8 +26,8 @@ const MAX_PREFIXES = 1 << 19
  * peers, and roam: whatever is authentic moves their endpoint.
  *
  * A request is taken as a whole or not at all: its text is checked before it comes here, then what only the device knows
- * (how many peers there would be), then the sockets that it asks for are opened, and only then it changes anything. While
- * a request waits for sockets, later ones wait for it.
+ * (how many peers there would be), then the mark and the sockets that it asks for are had from the system, and only then it
+ * changes anything. While a request waits for those, later ones wait for it.
  */
 export class WgDevice implements Core<WgInput, WgOutput> {
   readonly #crypto: CryptoProvider
@@ -135,14 +136,24 @@ export class WgDevice implements Core<WgInput, WgOutput> {
       this.#refuse(client, { errno: 'ENOSPC', reason: `more than ${MAX_PEERS} peers or ${MAX_PREFIXES} prefixes` })
       return
     }
-    const port = this.#portToOpen(change)
-    if (port === undefined) {
-      this.#apply(change, now)
-      this.#answer(client, errnoText(undefined))
+    if (change.fwmark === undefined || change.fwmark === this.#fwmark) {
+      this.#openSockets(client, change, now)
       return
     }
-    this.#pending = { client, change }
-    this.#sockets.open(port)
+    this.#pending = { client, change, awaits: 'mark' }
+    this.#tellMark(change.fwmark)
+  }
+
+  #openSockets(client: ClientId, change: DeviceChange, now: Now): void {
+    const port = this.#portToOpen(change)
+    this.#pending = port === undefined ? undefined : { client, change, awaits: 'sockets' }
+    if (port === undefined) this.#finish(client, change, now)
+    else this.#sockets.open(port)
+  }
+
+  #finish(client: ClientId, change: DeviceChange, now: Now): void {
+    this.#apply(change, now)
+    this.#answer(client, errnoText(undefined))
   }
 
   /** Counts as if every peer and prefix named were new. */
@@ -165,10 +176,7 @@ export class WgDevice implements Core<WgInput, WgOutput> {
 
   #apply(change: DeviceChange, now: Now): void {
     if (change.privateKey !== undefined) this.#setPrivateKey(change.privateKey, now)
-    if (change.fwmark !== undefined && change.fwmark !== this.#fwmark) {
-      this.#fwmark = change.fwmark
-      this.#emit({ kind: 'datapath', command: { kind: 'set-mark', mark: change.fwmark } })
-    }
+    this.#fwmark = change.fwmark ?? this.#fwmark
     if (change.replacesPeers) for (const peer of [...this.#peers.values()]) this.#removePeer(peer, now)
     const routed = new Set<WgPeer>()
     for (const each of change.peers) this.#changePeer(each, routed, now)
@@ -249,6 +257,10 @@ export class WgDevice implements Core<WgInput, WgOutput> {
       case 'socket-failed':
         this.#onSocket(report, now)
         return
+      case 'mark-set':
+      case 'mark-refused':
+        this.#onMark(report, now)
+        return
       case 'handshake':
         this.#tunnels.onHandshake(report.message, report.path, now)
         return
@@ -275,6 +287,15 @@ export class WgDevice implements Core<WgInput, WgOutput> {
     }
   }
 
+  #onMark(report: Extract<DatapathReport, { kind: 'mark-set' | 'mark-refused' }>, now: Now): void {
+    const pending = this.#pending
+    if (pending?.awaits !== 'mark' || pending.change.fwmark !== report.mark) return
+    this.#pending = undefined
+    if (report.kind === 'mark-set') this.#openSockets(pending.client, pending.change, now)
+    else this.#refuse(pending.client, { errno: errnoOf(report.code), reason: `no mark: ${report.code}` })
+    this.#work(now)
+  }
+
   #onSocket(report: Extract<DatapathReport, { kind: 'socket-opened' | 'socket-failed' }>, now: Now): void {
     const outcome = this.#sockets.onReport(report)
     if (outcome === undefined) {
@@ -290,14 +311,22 @@ export class WgDevice implements Core<WgInput, WgOutput> {
         peer.rebind(this.#sockets)
         this.#tellPath(peer)
       }
-      this.#apply(pending.change, now)
-      this.#answer(pending.client, errnoText(undefined))
-    } else this.#refuse(pending.client, { errno: errnoOf(outcome.code), reason: `no socket: ${outcome.code}` })
+      this.#finish(pending.client, pending.change, now)
+    } else this.#onNoSocket(pending, outcome.code)
     this.#work(now)
+  }
+
+  #onNoSocket({ client, change }: PendingSet, code: string): void {
+    if (change.fwmark !== undefined && change.fwmark !== this.#fwmark) this.#tellMark(this.#fwmark)
+    this.#refuse(client, { errno: errnoOf(code), reason: `no socket: ${code}` })
   }
 
   #onHeard(peer: WgPeer, path: DirectPath): void {
     if (peer.moveTo(path)) this.#tellPath(peer)
+  }
+
+  #tellMark(mark: number): void {
+    this.#emit({ kind: 'datapath', command: { kind: 'set-mark', mark } })
   }
 
   #tellPath(peer: WgPeer): void {

@@ -13,6 +13,8 @@ export class ConfiguredDevice {
   readonly answers = new Map<number, string>()
   readonly takenPorts = new Set<number>()
   readonly meters = new Map<PeerIndex, PeerMeter>()
+  /** Marks cannot be had. */
+  refusesMarks = false
   /** Whether sockets are answered at once. */
   opensAtOnce = true
   readonly #device: WgDevice
@@ -71,12 +73,20 @@ export class ConfiguredDevice {
     this.tell({ kind: 'report', report })
   }
 
+  #answerMark(mark: number): void {
+    this.tell({
+      kind: 'report',
+      report: this.refusesMarks ? { kind: 'mark-refused', mark, code: 'EPERM' } : { kind: 'mark-set', mark },
+    })
+  }
+
   #drain(): void {
     for (let output = this.#device.poll(); output !== undefined; output = this.#device.poll()) {
       if (output.kind === 'answer') this.answers.set(output.client, output.text)
       if (output.kind !== 'datapath') continue
       this.commands.push(output.command)
       if (output.command.kind === 'open-socket') this.#opening.push(output.command)
+      if (output.command.kind === 'set-mark') this.#answerMark(output.command.mark)
     }
     if (this.opensAtOnce) this.openSockets()
   }

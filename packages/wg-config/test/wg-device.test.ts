@@ -70,7 +70,22 @@ test('a port that is taken leaves everything as it was, also the sockets', () =>
   assert.equal(device.set('fwmark=9', 'listen_port=666', 'replace_peers=true'), 'errno=-98\n\n')
   assert.equal(device.get(), before)
   assert.deepEqual(device.take('close-socket'), [])
-  assert.deepEqual(device.take('set-mark'), [])
+  assert.deepEqual(
+    device.take('set-mark').map(({ mark }) => mark),
+    [9, 0],
+    'the mark is given back',
+  )
+})
+
+test('a mark that is refused leaves everything as it was, and later requests are answered', () => {
+  const device = configured()
+  const before = device.get()
+  device.refusesMarks = true
+  assert.equal(device.set('fwmark=9', 'listen_port=7', 'replace_peers=true'), 'errno=-1\n\n')
+  assert.equal(device.get(), before)
+  device.refusesMarks = false
+  assert.equal(device.set('fwmark=9'), OK)
+  assert.match(device.get(), /^fwmark=9$/m)
 })
 
 test('another port opens both sockets before the old ones go, and moves every path', () => {
