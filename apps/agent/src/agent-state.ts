@@ -2,8 +2,9 @@ import { readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, toBase64, type WallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
+import { nativeCrypto } from '@weft/crypto'
 import type { LinkEndpoint, NodeKeys } from '@weft/identity'
-import type { MeshId, NodeId, PublicKey } from '@weft/keys'
+import { type MeshId, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
 import type { KnownPeer, StoredMembership } from '@weft/node'
 import { ensureDirectory, type FileLock, lockFile, readStateFile, StateError, writeFileAtomic } from '@weft/state'
 import { AgentError } from './agent-error.ts'
@@ -154,6 +155,11 @@ export class AgentState implements Disposable {
       throw new AgentError(
         'state-incomplete',
         `${this.#file(mesh, 'keys')} is missing; restore it from a backup, or remove ${this.#folder(mesh)} and join again with a new link`,
+      )
+    if (nodeIdOf(joined.keys.identity.publicKey(nativeCrypto), nativeCrypto) !== membership.id)
+      throw new AgentError(
+        'state-incomplete',
+        `${this.#file(mesh, 'keys')} is of another device than ${this.#file(mesh, 'membership')}; restore both from one backup, or remove ${this.#folder(mesh)} and join again with a new link`,
       )
     const { version: _version, ...rest } = membership
     return { ...rest, keys: joined.keys, ...this.#readNetmap(mesh), ...this.#readTimestamp(mesh) }

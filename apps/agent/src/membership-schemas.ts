@@ -1,11 +1,23 @@
 import { fromBase64, parseEndpoint, wallTime } from '@weft/base'
 import { netmapSchema } from '@weft/coordinator-protocol'
-import { isLinkUrl, type LinkEndpoint, MAX_CHAIN_LENGTH, RECORD_LENGTH } from '@weft/identity'
+import { nativeCrypto as crypto } from '@weft/crypto'
+import {
+  decodeChain,
+  IdentityError,
+  isLinkUrl,
+  type LinkEndpoint,
+  MAX_CHAIN_LENGTH,
+  RECORD_LENGTH,
+  readCertificate,
+  readRecord,
+} from '@weft/identity'
 import {
   KEM_SEED_LENGTH,
   type KeyRole,
   type MeshId,
+  meshIdOf,
   type NodeId,
+  nodeIdOf,
   PRIVATE_KEY_LENGTH,
   PrivateKey,
   parsePublicKey,
@@ -64,16 +76,40 @@ export const keysSchema = z.strictObject({
   kem: privateKey('kem'),
 })
 
-export const membershipSchema = z.strictObject({
-  version: z.literal(1),
-  mesh: id<MeshId>(),
-  id: id<NodeId>(),
-  name,
-  record: bytes(RECORD_LENGTH),
-  chain: bytes(1, MAX_CHAIN_LENGTH),
-  coordinatorKey: publicKey('coordinator'),
-  endpoints: z.array(linkEndpoint).min(1).max(8),
-})
+export const membershipSchema = z
+  .strictObject({
+    version: z.literal(1),
+    mesh: id<MeshId>(),
+    id: id<NodeId>(),
+    name,
+    record: bytes(RECORD_LENGTH),
+    chain: bytes(1, MAX_CHAIN_LENGTH),
+    coordinatorKey: publicKey('coordinator'),
+    endpoints: z.array(linkEndpoint).min(1).max(8),
+  })
+  .refine(belongTogether, 'record and certificates are not of this device in this mesh')
+
+/** Whether they still hold now is the node's matter. */
+function belongTogether(file: {
+  readonly mesh: MeshId
+  readonly id: NodeId
+  readonly record: Uint8Array
+  readonly chain: Uint8Array
+}): boolean {
+  try {
+    const [account, , device] = decodeChain(file.chain).map((certificate) => readCertificate(certificate, crypto))
+    return (
+      account?.kind === 'account' &&
+      device?.kind === 'device' &&
+      meshIdOf(account.issuer, crypto) === file.mesh &&
+      nodeIdOf(device.subject, crypto) === file.id &&
+      readRecord(file.record, crypto).nodeId === file.id
+    )
+  } catch (error) {
+    if (error instanceof IdentityError) return false
+    throw error
+  }
+}
 
 export const netmapFileSchema = z.strictObject({
   version: z.literal(1),

@@ -270,6 +270,28 @@ test('a corrupt membership is kept aside and named; what was stored is not writt
   assert.equal(readFileSync(join(alice.state, 'meshes', id, 'keys.json'), 'utf8'), keys)
 })
 
+test("a membership with another device's keys or certificates is refused, and says so", async () => {
+  await using mesh = await TestMesh.start()
+  const [alice, bob] = [await mesh.agent('alice').start(), await mesh.agent('bob').start()]
+  for (const agent of [alice, bob]) {
+    await agent.up(await mesh.link())
+    await agent.stop()
+  }
+  const [id = ''] = readdirSync(join(alice.state, 'meshes'))
+  const file = (agent: TestAgent, name: string) => join(agent.state, 'meshes', id, name)
+  const keys = readFileSync(file(alice, 'keys.json'))
+  writeFileSync(file(alice, 'keys.json'), readFileSync(file(bob, 'keys.json')))
+  const error = await refused(alice.start(), 'state-incomplete')
+  assert.match(error.message, /keys\.json is of another device/)
+  writeFileSync(file(alice, 'keys.json'), keys)
+  await alice.start()
+  await alice.stop()
+  const membership = JSON.parse(readFileSync(file(bob, 'membership.json'), 'utf8'))
+  const own = JSON.parse(readFileSync(file(alice, 'membership.json'), 'utf8'))
+  writeFileSync(file(alice, 'membership.json'), JSON.stringify({ ...own, chain: membership.chain }))
+  await refused(alice.start(), 'state-corrupt')
+})
+
 test('a corrupt netmap is kept aside, and the node starts without it', async () => {
   await using mesh = await TestMesh.start()
   const alice = await mesh.agent('alice').start()

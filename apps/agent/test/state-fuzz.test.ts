@@ -122,7 +122,14 @@ fuzz<string>({
     }
   },
   refusals: [StateError, AgentError],
-  reaches: ['started', 'state-corrupt', 'state-newer', 'netmap.json done without', 'timestamp.json done without'],
+  reaches: [
+    'started',
+    'state-corrupt',
+    'state-incomplete',
+    'state-newer',
+    'netmap.json done without',
+    'timestamp.json done without',
+  ],
   sources: ['agent/src/agent-state.ts', 'agent/src/membership-schemas.ts', 'state/src/state-file.ts'],
   inputs: { short: 400, long: 50_000 },
 })

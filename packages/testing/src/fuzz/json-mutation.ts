@@ -42,7 +42,7 @@ function changeOne(whole: { whole: unknown }, donor: unknown, random: SeededRand
   const [holder, key] = random.pick([...placesIn(whole as Fields), [whole as Fields, 'whole'] as const])
   switch (random.below(6)) {
     case 0:
-      holder[key] = random.pick(VALUES)
+      holder[key] = structuredClone(random.pick(VALUES))
       return
     case 1:
       if (Array.isArray(holder)) holder.splice(Number(key), 1)
