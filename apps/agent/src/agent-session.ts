@@ -146,13 +146,14 @@ export class AgentSession implements NodeOwner {
     this.#options.onFailed(error)
   }
 
-  #connect({ mesh, id, netmap, keys, coordinatorKey, endpoints }: MembershipOnDisk): void {
+  #connect(membership: MembershipOnDisk): void {
+    const { mesh, keys, coordinatorKey, endpoints } = membership
     const { clock, logger, connections } = this.#options
     const present = connections.get(mesh)
     const contact = { coordinatorKey, endpoints }
     const coordinator = present ?? new CoordinatorLink({ contact, channelKey: keys.channel, clock, logger })
     this.#coordinators.set(mesh, coordinator)
-    coordinator.subscribe(id, netmap, {
+    coordinator.subscribe(membership, {
       onNetmap: (whole, change) => {
         this.#node.tell({ kind: 'netmap', mesh, netmap: whole, ...(change === undefined ? {} : { change }) })
         this.#relays.get(mesh)?.update(whole.relays ?? [])

@@ -1,4 +1,4 @@
-import { assertNever, type Clock, CoreRunner, type Logger } from '@weft/base'
+import { assertNever, type Clock, CoreRunner, type Logger, toBase64 } from '@weft/base'
 import {
   type ClientAnswer,
   type ClientInput,
@@ -13,11 +13,11 @@ import {
   type Result,
 } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
-import type { NodeId, PrivateKey } from '@weft/keys'
+import type { PrivateKey } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import type { CoordinatorState } from '@weft/node'
 import { AgentError } from './agent-error.ts'
-import type { CoordinatorContact } from './agent-state.ts'
+import type { CoordinatorContact, MembershipOnDisk } from './agent-state.ts'
 import { ChannelSocket } from './channel-socket.ts'
 
 /** Who is told what comes from the coordinator. */
@@ -59,11 +59,13 @@ export class CoordinatorLink {
     this.#runner.tell({ kind: 'start' })
   }
 
-  /** From now on the listener is told; `held` is the last netmap that is known. */
-  subscribe(node: NodeId, held: Netmap | undefined, listener: CoordinatorListener): void {
+  /** From now on the listener is told of the device; its netmap is the last one that is known. */
+  subscribe(device: MembershipOnDisk, listener: CoordinatorListener): void {
+    const { id: node, netmap: held, record, chain } = device
     this.#listener = listener
     if (this.#state !== undefined) listener.onState(this.#state)
-    this.#runner.tell(held === undefined ? { kind: 'subscribe', node } : { kind: 'subscribe', node, held })
+    const proof = { record: toBase64(record), chain: toBase64(chain) }
+    this.#runner.tell({ kind: 'subscribe', node, proof, ...(held === undefined ? {} : { held }) })
   }
 
   /** Rejects with an `AgentError`: the coordinator's own code and message, or `coordinator-away`. */

@@ -11,7 +11,7 @@ export interface ConnectionLimits {
   readonly handshake: Duration
   /** Until an open channel is that of a device. */
   readonly registration: Duration
-  /** Nodes ping three times within it: docs/protocols/channel.md. */
+  /** Nodes ping twice within it: docs/protocols/channel.md. */
   readonly silence: Duration
   readonly frames: Rate
   readonly requests: Rate
@@ -76,6 +76,7 @@ export class ChannelConnection {
   /** Until the channel is open, then until it is a device's. */
   #deadline: NodeJS.Timeout
   #isKnown = false
+  #heard = 0
   #remoteKey: PublicKey<'channel'> | undefined
   #turn: Promise<void> = Promise.resolve()
   #waiting = 0
@@ -106,7 +107,7 @@ export class ChannelConnection {
     this.#frames = new RateLimit(this.#limits.frames)
     this.#requests = new RateLimit(this.#limits.requests)
     this.#deadline = setTimeout(() => this.#end('handshake-timeout', POLICY), this.#limits.handshake)
-    this.#silence = setTimeout(() => this.#end('silent', POLICY), this.#limits.silence)
+    this.#silence = setTimeout(() => this.#onSilence(), this.#limits.silence)
     this.#listen()
     this.#drain()
   }
@@ -132,6 +133,14 @@ export class ChannelConnection {
     this.#socket.terminate()
   }
 
+  /** What came while the coordinator itself was held up is read before anybody is called silent. */
+  #onSilence(): void {
+    const heard = this.#heard
+    setImmediate(() => {
+      if (this.#heard === heard) this.#end('silent', POLICY)
+    })
+  }
+
   #listen(): void {
     const socket = this.#socket
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -142,6 +151,7 @@ export class ChannelConnection {
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#isOver) return
     this.#silence.refresh()
+    this.#heard++
     if (!isBinary || !(data instanceof Uint8Array)) {
       this.#end('frame-malformed', UNSUPPORTED)
     } else if (!this.#frames.take(this.#clock().instant)) {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   type Clock,
+  type Duration,
   familyOf,
   type IpAddress,
   type Logger,
@@ -34,12 +35,14 @@ export interface ChannelLimits extends ConnectionLimits {
   /** Of those, from one address: an IPv4 address, or the /64 of an IPv6 one. */
   readonly strangersOfOneAddress: number
   readonly connections: number
+  /** After a start, for devices that were online before. */
+  readonly returning: Duration
 }
 
 export const defaultLimits: ChannelLimits = {
   handshake: milliseconds(10_000),
   registration: milliseconds(60_000),
-  silence: milliseconds(30_000),
+  silence: milliseconds(15_000),
   frames: { burst: 200, perSecond: 50 },
   requests: { burst: 50, perSecond: 10 },
   waitingRequests: 16,
@@ -47,6 +50,7 @@ export const defaultLimits: ChannelLimits = {
   strangers: 512,
   strangersOfOneAddress: 64,
   connections: 20_000,
+  returning: milliseconds(15_000),
 }
 
 interface ServerOptions {

@@ -1,6 +1,7 @@
 import {
   type Clock,
   CoreRunner,
+  type Duration,
   type Endpoint,
   type IpAddress,
   invariant,
@@ -13,18 +14,19 @@ import { type LinkEndpoint, meshPrefix } from '@weft/identity'
 import type { AccountId, CryptoProvider, NodeId, PublicKey } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import type { DeviceRow, LinkRow, RecordRow, StoreTransaction } from '@weft/storage'
+import { type BringBackWish, bringBack } from './bring-back.ts'
 import { type Joined, type JoinWish, join, secondsOf } from './join.ts'
 import { createLink, type LinkWish, linkKeyHash, requireOpen } from './join-links.ts'
 import type { MeshFiles } from './mesh-files.ts'
 import { deviceCalled, newRecord, recordNameOf, renamed } from './mesh-names.ts'
-import { applyChange, type MeshState } from './mesh-state.ts'
+import { applyChange, type Held, hasGivenOut, type MeshState } from './mesh-state.ts'
 import { type FeedInput, type FeedOutput, NetmapFeed, type Subscriber } from './netmap-feed.ts'
 import { Presence } from './presence.ts'
-import { noteSource, publish } from './publish.ts'
+import { notedOf, noteSource, publish } from './publish.ts'
 import { Refusal } from './refusal.ts'
 
 /** Transactions that wait; beyond, requests are answered `busy`. */
-const MAX_WAITING = 1_000
+const MAX_WAITING = 20_000
 
 /** Who asks, as the channel proves. */
 export interface Caller {
@@ -58,6 +60,8 @@ export class Coordinator {
   #state: MeshState
   #lastWrite: Promise<void> = Promise.resolve()
   #waiting = 0
+  #copied: number | undefined
+  #expecting: NodeJS.Timeout | undefined
 
   constructor(options: {
     readonly files: MeshFiles
@@ -69,8 +73,10 @@ export class Coordinator {
     readonly random: Random
     readonly clock: Clock
     readonly logger: Logger
+    /** How long devices that were online have to come back before their peers are told that they are gone. */
+    readonly returning: Duration
   }) {
-    const { files, state, tell, crypto, random, clock, logger } = options
+    const { files, state, tell, crypto, random, clock, logger, returning } = options
     this.#files = files
     this.#disconnect = options.disconnect
     this.#state = state
@@ -80,12 +86,20 @@ export class Coordinator {
     this.#logger = logger
     this.#prefixes = [state.range, meshPrefix(state.rootKey, crypto)]
     this.#presence = new Presence((online) => this.#writePresence(online))
+    this.#copied = files.mesh.copied
+    this.#presence.expect([...state.devices.values()].filter(({ row }) => row.online).map(({ id }) => id))
+    this.#expecting = setTimeout(() => this.#presence.giveUpExpected(), returning)
     this.#feed = new CoreRunner({
       core: new NetmapFeed(state),
       clock,
       alarm: systemAlarm(),
       act: ({ subscriber, message }) => tell(subscriber, message),
     })
+  }
+
+  /** Since when the database is known to be an older copy: nothing newer was in it. */
+  get copied(): number | undefined {
+    return this.#copied
   }
 
   get state(): MeshState {
@@ -131,14 +145,31 @@ export class Coordinator {
     })
   }
 
-  /** Whether the caller may subscribe as that node; it is noted where it comes from. */
-  async admit(caller: Caller, node: NodeId): Promise<void> {
-    await this.#write(async (transaction) => {
-      const device = await this.#deviceOf(transaction, caller)
-      if (device.id !== node)
-        throw new Refusal('not-registered', 'this channel is of another device: subscribe with the id of this one')
-      return outcomeOf(await noteSource(transaction, device, this.#placeOf(caller)))
-    })
+  /**
+   * Whether the caller may subscribe as that node; it is noted where it comes from. What costs no write needs none, so
+   * that a thousand nodes may come back at once, and also while the disk is full.
+   * @throws {Refusal} `not-registered`, `database-older`.
+   */
+  async admit(caller: Caller, node: NodeId, held: Held | undefined): Promise<void> {
+    const known = this.#state.nodesByChannelKey.get(caller.channelKey)
+    if (known === undefined) throw notRegistered()
+    if (known !== node)
+      throw new Refusal('not-registered', 'this channel is of another device: subscribe with the id of this one')
+    if (held !== undefined && !hasGivenOut(this.#state, held)) {
+      await this.#noticeCopy()
+      throw new Refusal('database-older', 'this coordinator goes on from an older copy of its database')
+    }
+    await this.#noteSource(caller, node)
+  }
+
+  /** A device that is known here no more, or less of it, since the database is an older copy. @throws {Refusal} */
+  async bringBack(wish: BringBackWish): Promise<void> {
+    const { id, range } = this.#state
+    const place = { mesh: id, range, crypto: this.#crypto, at: this.#clock().wall }
+    const { device, changed } = await this.#write(async (transaction) =>
+      outcomeOf(await bringBack(transaction, wish, place)),
+    )
+    if (changed) this.#logger.info('device brought itself back', { device: device.id, name: device.name })
   }
 
   /** Begins to tell a channel that was admitted, or begins anew. */
@@ -253,6 +284,12 @@ export class Coordinator {
     })
   }
 
+  /** Devices whose channels close from now on are expected back at the next start. */
+  leave(): void {
+    clearTimeout(this.#expecting)
+    this.#presence.freeze()
+  }
+
   /** Once everything that was asked is done; channels are closed before. */
   async settled(): Promise<void> {
     await this.#presence.settled()
@@ -288,6 +325,29 @@ export class Coordinator {
     return device
   }
 
+  async #noticeCopy(): Promise<void> {
+    if (this.#copied !== undefined) return
+    this.#copied = await this.#read((transaction) => transaction.markCopied())
+    this.#logger.warn('the database is an older copy', {
+      newest: new Date(this.#copied * 1000).toISOString(),
+      action: 'devices bring back what they know of themselves; links and settings made since are lost',
+    })
+  }
+
+  async #noteSource(caller: Caller, node: NodeId): Promise<void> {
+    const place = this.#placeOf(caller)
+    const row = this.#state.devices.get(node)?.row
+    if (row === undefined || notedOf(row, place) === row.noted) return
+    try {
+      await this.#write(async (transaction) =>
+        outcomeOf(await noteSource(transaction, await this.#deviceOf(transaction, caller), place)),
+      )
+    } catch (error) {
+      // The device is served all the same: its peers know other endpoints of it.
+      this.#logger.warn('cannot note where a device is', { reason: messageOf(error) })
+    }
+  }
+
   async #writePresence(online: ReadonlyMap<NodeId, boolean>): Promise<void> {
     try {
       await this.#write(async (transaction) => {
@@ -304,7 +364,7 @@ export class Coordinator {
       })
     } catch (error) {
       this.#logger.error('cannot note who is online', {
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
       })
       throw error
     }
@@ -359,3 +419,5 @@ function outcomeOf(joined: Joined): Outcome<Joined> {
 
 const notRegistered = (): Refusal =>
   new Refusal('not-registered', 'this device is not registered here: join with a link first')
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -18,7 +18,7 @@ export const DEFAULT_LINK_SECONDS = DAY
 /** Devices that a link lets in stay this long: there is no renewal of certificates yet. */
 const DEVICE_SECONDS = 10 * 365 * DAY
 /** A joining device whose clock is behind still begins within the link's time. */
-const BACKDATED_SECONDS = HOUR
+export const BACKDATED_SECONDS = HOUR
 /** Unused ones are kept so long, for those who ask why a link no longer works. */
 const KEPT_SECONDS = 30 * DAY
 const MAX_OPEN_LINKS = 256

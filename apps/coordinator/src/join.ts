@@ -166,13 +166,13 @@ function requireSuccession(known: DeviceRow, record: NodeRecord, link: LinkRow, 
     throw new Refusal('record-refused', 'a record with a higher number is known: is a copy of this device running?')
 }
 
-async function nameFor(transaction: StoreTransaction, hostName: string): Promise<string> {
+export async function nameFor(transaction: StoreTransaction, hostName: string): Promise<string> {
   const name = nameFromHostName(hostName)
   const used = await transaction.namesBeginningWith(nameStem(name))
   return freeName(name, [...used, ...topLabels(await transaction.records())])
 }
 
-async function addressFor(transaction: StoreTransaction, { range }: JoinPlace) {
+export async function addressFor(transaction: StoreTransaction, { range }: JoinPlace) {
   const address = freeAddress(range, await transaction.addresses())
   if (address === undefined)
     throw new Refusal(

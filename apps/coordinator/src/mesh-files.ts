@@ -79,10 +79,11 @@ async function createMesh({ secrets, store, range, crypto, random, at }: Opening
     id: meshIdOf(rootKey, crypto),
     rootKey,
     addressRange: range ?? randomRange(random),
-    epoch: toHex(randomBytes(random, EPOCH_BYTES)),
+    epoch: newEpoch(random),
     number: 1,
     wholeSince: 0,
     created: at,
+    copied: undefined,
   }
   await store.transaction(async (transaction) => {
     await transaction.createMesh(mesh)
@@ -120,6 +121,8 @@ async function readSigners({ secrets, store, crypto }: Opening): Promise<Readonl
     }),
   )
 }
+
+export const newEpoch = (random: Random): string => toHex(randomBytes(random, EPOCH_BYTES))
 
 const accountFile = (id: AccountId): string => `account-${id}`
 

@@ -1,7 +1,7 @@
 import { type Endpoint, type IpAddress, type Prefix, toBase64 } from '@weft/base'
 import type { NetmapPeer, NetmapRecord, NetmapRelay } from '@weft/coordinator-protocol'
 import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
-import type { AccountRow, DeviceRow, MeshRow, RecordRow } from '@weft/storage'
+import type { AccountRow, DeviceRow, EpochRow, MeshRow, RecordRow } from '@weft/storage'
 import { toldEndpoints } from './published-endpoints.ts'
 
 /** A device as the netmaps of others show it, and what decides who those others are. Never changed, only replaced. */
@@ -13,6 +13,7 @@ export interface DeviceState {
   readonly peer: NetmapPeer
   /** The mesh's number when the device itself was last told of its own name or address. */
   readonly selfChanged: number
+  readonly row: DeviceRow
   /** The mesh's number at the last change of `peer`. */
   readonly changed: number
 }
@@ -26,6 +27,8 @@ export interface MeshState {
   readonly rootKey: PublicKey<'root'>
   readonly range: Prefix
   readonly epoch: string
+  /** The last number of each epoch before. */
+  readonly epochEnds: ReadonlyMap<string, number>
   readonly number: number
   /** Whoever holds a netmap of a lower number is told the whole. */
   readonly wholeSince: number
@@ -50,14 +53,19 @@ export function meshStateOf(
   mesh: MeshRow,
   accounts: readonly AccountRow[],
   devices: readonly DeviceRow[],
-  more: { readonly relays?: readonly NetmapRelay[]; readonly records?: readonly RecordRow[] } = {},
+  more: {
+    readonly relays?: readonly NetmapRelay[]
+    readonly records?: readonly RecordRow[]
+    readonly epochs?: readonly EpochRow[]
+  } = {},
 ): MeshState {
-  const { relays = [], records = [] } = more
+  const { relays = [], records = [], epochs = [] } = more
   const empty: MeshState = {
     id: mesh.id,
     rootKey: mesh.rootKey,
     range: mesh.addressRange,
     epoch: mesh.epoch,
+    epochEnds: new Map(epochs.slice(0, -1).map(({ id }, place) => [id, (epochs[place + 1]?.first ?? 1) - 1])),
     number: mesh.number,
     wholeSince: mesh.wholeSince,
     accounts: new Map(accounts.map((account) => [account.id, account])),
@@ -91,6 +99,18 @@ export function applyChange(state: MeshState, change: MeshChange): MeshState {
 /** The schema of what nodes are told is narrower than the table: what it holds was checked when it was added. */
 const recordOf = (row: RecordRow): NetmapRecord => row as NetmapRecord
 
+/** What a node holds: the moment of the mesh that its netmap shows. */
+export interface Held {
+  readonly epoch: string
+  readonly number: number
+}
+
+/** Whether this database gave out what is held; if not, it is an older copy of the one that did. */
+export function hasGivenOut(state: MeshState, { epoch, number }: Held): boolean {
+  const last = epoch === state.epoch ? state.number : state.epochEnds.get(epoch)
+  return last !== undefined && number <= last
+}
+
 function deviceStateOf(
   row: DeviceRow,
   accounts: ReadonlyMap<AccountId, AccountRow>,
@@ -104,6 +124,7 @@ function deviceStateOf(
     address4: row.address4,
     changed: row.changed,
     selfChanged: isSelfSame ? before.selfChanged : row.changed,
+    row,
     peer: {
       id: row.id,
       name: row.name,

@@ -1,10 +1,12 @@
 import { assertNever, type Core, type Instant, later, milliseconds, type Now } from '@weft/base'
 import type { AccountId, NodeId } from '@weft/keys'
-import type { MeshState } from './mesh-state.ts'
+import { type Held, hasGivenOut, type MeshState } from './mesh-state.ts'
 import { changeMessages, netmapMessages, touchedSince, withWhatIsUnnumbered } from './netmap-mapper.ts'
 
 /** Changes are gathered for so long: docs/protocols/channel.md. */
 const GATHERING = milliseconds(20)
+/** Between two tellings, for each subscriber: what a stream of changes costs stays bounded in a large mesh. */
+const SPACING_EACH = 0.1
 
 /** One open channel that wants a netmap. */
 export type Subscriber = number
@@ -15,7 +17,7 @@ export type FeedInput =
       readonly subscriber: Subscriber
       readonly node: NodeId
       /** What the node holds already. */
-      readonly held: { readonly epoch: string; readonly number: number } | undefined
+      readonly held: Held | undefined
     }
   | { readonly kind: 'unsubscribe'; readonly subscriber: Subscriber }
   | {
@@ -58,6 +60,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   readonly #removed = new Map<NodeId, AccountId>()
   #hasNewRecords = false
   #due: Instant | undefined
+  #notBefore: Instant | undefined
   readonly #outputs: FeedOutput[] = []
 
   constructor(state: MeshState) {
@@ -77,7 +80,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
         for (const id of input.touched) this.#touched.add(id)
         for (const { id, account } of input.removed ?? []) this.#removed.set(id, account)
         this.#hasNewRecords ||= input.hasNewRecords ?? false
-        this.#due ??= later(now.instant, GATHERING)
+        this.#due ??= latest(later(now.instant, GATHERING), this.#notBefore)
         return
       default:
         assertNever(input)
@@ -85,7 +88,9 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   }
 
   wake(now: Now): void {
-    if (this.#due !== undefined && now.instant >= this.#due) this.#flush()
+    if (this.#due === undefined || now.instant < this.#due) return
+    this.#flush()
+    this.#notBefore = later(now.instant, milliseconds(SPACING_EACH * this.#subscriptions.size))
   }
 
   poll(): FeedOutput | undefined {
@@ -100,10 +105,10 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     const state = this.#state
     // It was removed while it was being admitted; its channel is closed.
     if (!state.devices.has(node)) return
-    const resumes = held?.epoch === state.epoch && held.number <= state.number && held.number >= state.wholeSince
-    const messages = resumes
-      ? withWhatIsUnnumbered(changeMessages(state, node, held.number, touchedSince(state, held.number)), state)
-      : netmapMessages(state, node)
+    const messages =
+      held !== undefined && hasGivenOut(state, held) && held.number >= state.wholeSince
+        ? withWhatIsUnnumbered(changeMessages(state, node, held, touchedSince(state, held.number)), state)
+        : netmapMessages(state, node)
     this.#subscriptions.set(subscriber, { node, account: state.devices.get(node)?.account, number: state.number })
     for (const message of messages) this.#tell(subscriber, JSON.stringify(message))
   }
@@ -150,7 +155,8 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     const known = shared.get(key)
     if (known !== undefined) return known
     const more = { ...(this.#hasNewRecords ? { records: this.#state.records } : {}), remove }
-    const texts = changeMessages(this.#state, node, number, news, more).map((change) => JSON.stringify(change))
+    const held = { epoch: this.#state.epoch, number }
+    const texts = changeMessages(this.#state, node, held, news, more).map((change) => JSON.stringify(change))
     shared.set(key, texts)
     return texts
   }
@@ -159,3 +165,5 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     this.#outputs.push({ kind: 'tell', subscriber, message })
   }
 }
+
+const latest = (a: Instant, b: Instant | undefined): Instant => (b !== undefined && b > a ? b : a)

@@ -2,7 +2,7 @@ import { invariant } from '@weft/base'
 import { INCOMPLETE, type Netmap, type NetmapChange, type NetmapPeer } from '@weft/coordinator-protocol'
 import type { NodeId } from '@weft/keys'
 import { MESH_DOMAIN } from './mesh-names.ts'
-import type { DeviceState, MeshState } from './mesh-state.ts'
+import type { DeviceState, Held, MeshState } from './mesh-state.ts'
 
 /** So that the longest message stays well below the channel's 16 MiB: a peer has at most some 9 KiB. */
 const PEERS_IN_ONE_MESSAGE = 1000
@@ -22,20 +22,20 @@ export function netmapMessages(state: MeshState, id: NodeId): readonly (Netmap |
     ...(state.relays.length === 0 ? {} : { relays: state.relays }),
     ...(state.records.length === 0 ? {} : { records: state.records }),
   }
-  return [netmap, ...changesOf(state, INCOMPLETE, more)]
+  return [netmap, ...changesOf(state, { epoch: state.epoch, number: INCOMPLETE }, more)]
 }
 
 /** What a node that holds `from` is to be told, when `touched` holds every device that changed since. */
 export function changeMessages(
   state: MeshState,
   id: NodeId,
-  from: number,
+  from: Held,
   touched: Iterable<NodeId>,
   more: Pick<NetmapChange, 'records'> & { readonly remove?: readonly NodeId[] } = {},
 ): readonly NetmapChange[] {
   const self = deviceOf(state, id)
   const changes = changesOf(state, from, inParts(peersAmong(state, id, touched)))
-  const also = { ...(self.selfChanged > from ? { self: selfOf(self) } : {}), ...more }
+  const also = { ...(self.selfChanged > from.number ? { self: selfOf(self) } : {}), ...more }
   return changes.map((change, index) => (index === changes.length - 1 ? { ...change, ...also } : change))
 }
 
@@ -65,15 +65,19 @@ function mayFollow(state: MeshState, id: NodeId, other: NodeId): boolean {
 }
 
 /** All but the last lead to where they come from, so that only a node that was told all of them holds the new number. */
-function changesOf(state: MeshState, from: number, parts: readonly NetmapPeer[][]): readonly NetmapChange[] {
-  return parts.map((upsert, index) => ({
-    type: 'change',
-    epoch: state.epoch,
-    from,
-    number: index === parts.length - 1 ? state.number : from,
-    upsert,
-    remove: [],
-  }))
+function changesOf(state: MeshState, from: Held, parts: readonly NetmapPeer[][]): readonly NetmapChange[] {
+  return parts.map((upsert, index) => {
+    const isLast = index === parts.length - 1
+    return {
+      type: 'change',
+      epoch: from.epoch,
+      from: from.number,
+      number: isLast ? state.number : from.number,
+      ...(isLast && from.epoch !== state.epoch ? { next: state.epoch } : {}),
+      upsert,
+      remove: [],
+    }
+  })
 }
 
 function inParts(peers: readonly NetmapPeer[]): NetmapPeer[][] {

@@ -9,16 +9,34 @@ export class Presence {
   readonly #channels = new Map<NodeId, number>()
   #pending = new Map<NodeId, boolean>()
   #writing: Promise<void> | undefined
+  readonly #expected = new Set<NodeId>()
+  #isFrozen = false
 
   /** @param write must not throw away what it was given: where it fails, the same is asked again with the next change. */
   constructor(write: (online: ReadonlyMap<NodeId, boolean>) => Promise<void>) {
     this.#write = write
   }
 
+  /** They were online when the coordinator ended: until it is given up, they count as if they had never left. */
+  expect(nodes: readonly NodeId[]): void {
+    for (const node of nodes) this.#expected.add(node)
+  }
+
+  giveUpExpected(): void {
+    for (const node of this.#expected) if (!this.#channels.has(node)) this.#change(node, false)
+    this.#expected.clear()
+  }
+
+  /** The coordinator ends: what closes from now on is not noted. */
+  freeze(): void {
+    this.#isFrozen = true
+  }
+
   opened(node: NodeId): void {
     const count = (this.#channels.get(node) ?? 0) + 1
     this.#channels.set(node, count)
     if (count === 1) this.#change(node, true)
+    this.#expected.delete(node)
   }
 
   closed(node: NodeId): void {
@@ -37,6 +55,7 @@ export class Presence {
   }
 
   #change(node: NodeId, online: boolean): void {
+    if (this.#isFrozen) return
     this.#pending.set(node, online)
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined

@@ -34,10 +34,12 @@ export async function publish(
 
 /** A device's channel comes from somewhere, perhaps from elsewhere than before. */
 export function noteSource(transaction: StoreTransaction, device: DeviceRow, place: PublishPlace): Promise<Joined> {
-  const { endpoints, noted } = device
-  const ports = noted === undefined ? endpoints : [...endpoints, noted]
-  const next = notedEndpoint(place.source, ports, place.prefixes)
-  return moved(transaction, { device, changed: false }, endpoints, next)
+  return moved(transaction, { device, changed: false }, device.endpoints, notedOf(device, place))
+}
+
+/** The endpoint to be noted of a device whose channel comes from there. */
+export function notedOf({ endpoints, noted }: DeviceRow, place: PublishPlace): Endpoint | undefined {
+  return notedEndpoint(place.source, noted === undefined ? endpoints : [...endpoints, noted], place.prefixes)
 }
 
 async function moved(

@@ -104,6 +104,8 @@ export class RequestDesk implements ChannelDesk {
         return this.#join(id, request.params, caller)
       case 'subscribe':
         return this.#subscribe(id, request.params, { caller, connection })
+      case 'bring-back':
+        return this.#bringBack(id, request.params, caller)
       case 'publish': {
         const { endpoints, record } = request.params
         await coordinator.publish(caller, { endpoints, record: record === undefined ? undefined : bytesOf(record) })
@@ -143,13 +145,20 @@ export class RequestDesk implements ChannelDesk {
     return answerOf<'join'>({ type: 'answer', id, result })
   }
 
+  async #bringBack(id: number, params: Params<'bring-back'>, { channelKey }: Caller): Promise<Answered> {
+    const { record, chain, name, address4 } = params
+    const wish = { record: bytesOf(record), chain: bytesOf(chain), name, address4, channelKey }
+    await this.#coordinator.bringBack(wish)
+    return emptyAnswer(id)
+  }
+
   async #subscribe(
     id: number,
     { node, epoch, number }: Params<'subscribe'>,
     { caller, connection }: { readonly caller: Caller; readonly connection: ChannelConnection },
   ): Promise<Answered> {
-    await this.#coordinator.admit(caller, node)
     const held = epoch === undefined || number === undefined ? undefined : { epoch, number }
+    await this.#coordinator.admit(caller, node, held)
     return {
       ...emptyAnswer(id),
       afterwards: () => {

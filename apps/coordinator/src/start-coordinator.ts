@@ -16,14 +16,17 @@ import { CoordinatorError, coordinatorErrorOf } from './coordinator-error.ts'
 import { Counters } from './counters.ts'
 import { HttpServer } from './http-server.ts'
 import { secondsOf } from './join.ts'
-import { DEFAULT_LINK_SECONDS, type LinkWish } from './join-links.ts'
+import { DEFAULT_LINK_SECONDS, isoTime, type LinkWish } from './join-links.ts'
 import { linkEndpoints, parsePublicUrl } from './link-endpoints.ts'
 import { type ListenAddress, listenText } from './listen-address.ts'
-import { type MeshFiles, openMeshFiles } from './mesh-files.ts'
+import { type MeshFiles, newEpoch, openMeshFiles } from './mesh-files.ts'
 import { type MeshState, meshStateOf } from './mesh-state.ts'
 import { type RelayBeside, relayIdOf, relayInNetmap } from './relay-beside.ts'
 import { createdLink, RequestDesk } from './request-desk.ts'
 import { verifiedDevices } from './verified-devices.ts'
+
+/** A start takes one; what a node holds from an older one is not resumed. */
+const KEPT_EPOCHS = 1_000
 
 export interface CoordinatorOptions {
   readonly stateDirectory: string
@@ -110,6 +113,7 @@ async function start(
     random: systemRandom,
     clock,
     logger,
+    returning: { ...defaultLimits, ...options.limits }.returning,
   })
   started.defer(() => coordinator.settled())
   const seconds = () => secondsOf(clock().wall)
@@ -126,11 +130,13 @@ async function start(
     logger,
   })
   started.defer(() => channels.close())
+  started.defer(() => coordinator.leave())
   const reachableAt = endpoints().map(textOf)
   const status = () => ({
     ...statusOf(coordinator.state),
     address: listenText(bound),
     reachableAt,
+    copied: coordinator.copied === undefined ? null : isoTime(coordinator.copied),
     channels: channels.size,
     refused: counters.read(),
     ...(relay === undefined ? {} : { relay: relay.status() }),
@@ -172,20 +178,21 @@ async function openFiles(
   return files
 }
 
-/** What the database holds, with everybody offline: no channel outlives the coordinator. */
+/** What the database holds, in a new epoch: who holds more than that has it from a newer copy of the database. */
 function firstState(
   { store }: MeshFiles,
   { clock, logger, relay }: CoordinatorOptions,
   relays: readonly NetmapRelay[],
 ): Promise<MeshState> {
   return store.transaction(async (transaction) => {
-    await transaction.setAllOffline(await transaction.nextNumber())
+    await transaction.beginEpoch(newEpoch(systemRandom), KEPT_EPOCHS)
     const mesh = await transaction.mesh()
     invariant(mesh !== undefined, 'the mesh was opened')
     const place = { mesh: mesh.id, at: clock().wall, crypto: nativeCrypto, logger }
     return meshStateOf(mesh, await transaction.accounts(), verifiedDevices(await transaction.devices(), place), {
       relays: relay === undefined ? [] : relays,
       records: await transaction.records(),
+      epochs: await transaction.epochs(),
     })
   })
 }

@@ -36,6 +36,7 @@ export function someState(number: number, devices: readonly DeviceRow[]): MeshSt
     rootKey: btoa('r'.repeat(32)) as PublicKey<'root'>,
     addressRange: '100.64.0.0/18' as Prefix,
     epoch: 'e1',
+    copied: undefined,
     number,
     wholeSince: 0,
     created: 0,

@@ -25,6 +25,7 @@ describe('names', () => {
   it('are refused where they are none, are in use, or could be taken for others, and nothing changes', async () => {
     await using mesh = await TwoDevices.enter()
     await mesh.laptop.request('name-add', { name: 'git.weft', type: 'A', value: '192.0.2.1' })
+    await mesh.laptop.until(() => mesh.laptop.netmap?.peers[0]?.online === true)
     const number = mesh.laptop.netmap?.number
     for (const [name, code, why] of [
       ['nas', 'name-taken', /nas-2 is free/],

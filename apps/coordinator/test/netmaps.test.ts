@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { describe, it } from 'node:test'
-import { type Endpoint, fromBase64, type Prefix, parseIp, prefixContains, scopeOf, toBase64 } from '@weft/base'
+import {
+  type Endpoint,
+  fromBase64,
+  milliseconds,
+  type Prefix,
+  parseIp,
+  prefixContains,
+  scopeOf,
+  toBase64,
+} from '@weft/base'
 import { INCOMPLETE } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
 import { createRecord, generateNodeKeys, readRecord } from '@weft/identity'
@@ -79,7 +88,7 @@ describe('a netmap', () => {
     assert.equal(onlineCount(again), 2)
   })
 
-  it('is told whole to whoever holds another epoch, a number of the future, or a part', async () => {
+  it('is told whole to whoever holds an unknown epoch or a number of the future, once it knows why, and to whoever holds a part', async () => {
     await using coordinator = await TestCoordinator.start()
     const link = await coordinator.link({ reusable: true })
     const bob = new TestNode(link, 'bob')
@@ -91,7 +100,8 @@ describe('a netmap', () => {
       { epoch, number: number + 1_000 },
     ]) {
       const channel = await alice.connect(coordinator.port)
-      await alice.subscribe(channel, held)
+      await assert.rejects(alice.subscribe(channel, held), { code: 'database-older' })
+      await alice.subscribe(channel)
       assert.deepEqual([channel.changes.length, channel.netmap?.peers.length], [0, 1])
     }
     const channel = await alice.connect(coordinator.port)
@@ -103,7 +113,7 @@ describe('a netmap', () => {
     await toBob.close()
   })
 
-  it('survives a restart: addresses, names and numbers stay, and nobody is online until it comes back', async () => {
+  it('survives a restart: addresses, names and numbers stay, and who does not come back is offline', async () => {
     await using coordinator = await TestCoordinator.start()
     const link = await coordinator.link({ reusable: true })
     const alice = new TestNode(link, 'alice')
@@ -116,12 +126,15 @@ describe('a netmap', () => {
     const { mesh, range } = coordinator.running
     await coordinator.stop()
     await Promise.all([toAlice.closed, toBob.closed])
-    await coordinator.start()
+    await coordinator.start({ limits: { returning: milliseconds(300) } })
     assert.deepEqual([coordinator.running.mesh, coordinator.running.range], [mesh, range])
     const again = await alice.connect(coordinator.port)
     again.netmap = held
     await alice.subscribe(again, { epoch: held.epoch, number: held.number })
-    assert.equal(onlineCount(again), 0)
+    assert.equal(onlineCount(again), 1, 'bob may still come back')
+    assert.notEqual(again.netmap?.epoch, held.epoch)
+    assert.deepEqual(again.changes[0]?.upsert, [], 'what is held already is not told again')
+    await again.until(() => onlineCount(again) === 0)
     assert.equal(again.netmap?.self.address4, alice.address4)
     await bob.subscribe(await bob.connect(coordinator.port))
     await again.until(() => onlineCount(again) === 1)

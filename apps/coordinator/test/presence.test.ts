@@ -28,6 +28,25 @@ describe('presence', () => {
     assert.deepEqual(written, ['alice+', 'alice-'])
   })
 
+  it('of before a restart lasts for whoever comes back in time, and ends for the others', async () => {
+    const { presence, written, finish } = slowPresence()
+    presence.expect([alice, bob])
+    presence.opened(alice)
+    presence.giveUpExpected()
+    await finish()
+    assert.deepEqual(written, ['alice+', 'bob-'])
+  })
+
+  it('is left as it is when the coordinator ends', async () => {
+    const { presence, written, finish } = slowPresence()
+    presence.opened(alice)
+    await finish()
+    presence.freeze()
+    presence.closed(alice)
+    await finish()
+    assert.deepEqual(written, ['alice+'])
+  })
+
   it('that could not be written is written with the next change', async () => {
     const { presence, written, finish, fail } = slowPresence()
     fail()

@@ -1,5 +1,5 @@
 /** The coordinator's database: SQLite behind kysely, so that PostgreSQL can hold the same tables. It decides nothing. */
-export type { AccountRow, DeviceRow, LinkRow, MeshRow } from './rows.ts'
+export type { AccountRow, DeviceRow, EpochRow, LinkRow, MeshRow } from './rows.ts'
 export { StorageError, type StorageErrorCode } from './storage-error.ts'
 export { Store } from './store.ts'
 export type { StoreTransaction } from './store-transaction.ts'

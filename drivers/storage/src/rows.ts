@@ -8,13 +8,21 @@ export interface MeshRow {
   readonly id: MeshId
   readonly rootKey: PublicKey<'root'>
   readonly addressRange: Prefix
-  /** New with every database. */
+  /** New with every start of the coordinator. */
   readonly epoch: string
   /** Of the last change of the mesh. */
   readonly number: number
   /** Whoever holds a netmap of a lower number is told the whole: changes since do not name who was removed. */
   readonly wholeSince: number
   readonly created: number
+  /** The database is a copy that was made then, and its original went on for a while. */
+  readonly copied: number | undefined
+}
+
+/** Numbers from `first` on, up to the next epoch's, were given in it. */
+export interface EpochRow {
+  readonly id: string
+  readonly first: number
 }
 
 export interface AccountRow {

@@ -6,6 +6,7 @@ import {
   type DeviceRow,
   deviceColumns,
   deviceOf,
+  type EpochRow,
   type LinkRow,
   linkColumns,
   linkOf,
@@ -25,14 +26,54 @@ export class StoreTransaction {
     const row = await this.#sql.selectFrom('mesh').selectAll().executeTakeFirst()
     if (row === undefined) return undefined
     const { one: _, ...mesh } = row
-    return mesh
+    return { ...mesh, copied: mesh.copied ?? undefined }
   }
 
   async createMesh(mesh: MeshRow): Promise<void> {
     await this.#sql
       .insertInto('mesh')
-      .values({ one: 1, ...mesh })
+      .values({ one: 1, ...mesh, copied: mesh.copied ?? null })
       .execute()
+  }
+
+  /** Numbers from the next one on are of this epoch; the oldest ones beyond `keep` are forgotten. */
+  async beginEpoch(id: string, keep: number): Promise<void> {
+    const row = await this.#sql.updateTable('mesh').set({ epoch: id }).returning('number').executeTakeFirst()
+    invariant(row !== undefined, 'the database has its mesh')
+    const last = await this.#sql
+      .selectFrom('epochs')
+      .select('place')
+      .orderBy('place', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    const place = (last?.place ?? 0) + 1
+    await this.#sql
+      .insertInto('epochs')
+      .values({ place, id, first: row.number + 1 })
+      .execute()
+    await this.#sql
+      .deleteFrom('epochs')
+      .where('place', '<=', place - keep)
+      .execute()
+  }
+
+  /** In the order in which they began. */
+  epochs(): Promise<EpochRow[]> {
+    return this.#sql.selectFrom('epochs').select(['id', 'first']).orderBy('place').execute()
+  }
+
+  /** The database is a copy, made when what is in it now was all there was. */
+  async markCopied(): Promise<number> {
+    const newest = async (table: 'devices' | 'links'): Promise<number> => {
+      const row = await this.#sql
+        .selectFrom(table)
+        .select((of) => of.fn.max('created').as('at'))
+        .executeTakeFirst()
+      return Number(row?.at ?? 0)
+    }
+    const copied = Math.max(await newest('devices'), await newest('links'))
+    await this.#sql.updateTable('mesh').set({ copied }).execute()
+    return copied
   }
 
   /** The number of the change that this transaction makes. */

@@ -7,6 +7,7 @@ import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
  */
 export interface Tables {
   mesh: MeshTable
+  epochs: EpochTable
   accounts: AccountTable
   devices: DeviceTable
   links: LinkTable
@@ -23,6 +24,13 @@ interface MeshTable {
   number: number
   wholeSince: number
   created: number
+  copied: number | null
+}
+
+interface EpochTable {
+  place: number
+  id: string
+  first: number
 }
 
 interface AccountTable {

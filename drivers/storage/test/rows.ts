@@ -9,6 +9,7 @@ export const someMesh = {
   number: 1,
   wholeSince: 0,
   created: 1_000,
+  copied: undefined,
 } as MeshRow
 
 export const someAccount: AccountRow = {

@@ -3,9 +3,10 @@ import type { LinkEndpoint } from '@weft/identity'
 import type { CryptoProvider, NodeId, PrivateKey, PublicKey } from '@weft/keys'
 import type { ErrorCode, Method, Params, Result } from './messages.ts'
 import type { Netmap, NetmapChange } from './netmap.ts'
+import type { OwnProof } from './netmap-subscription.ts'
 
-/** What its owner may ask the coordinator; the client subscribes by itself. */
-export type ClientMethod = Exclude<Method, 'subscribe'>
+/** What its owner may ask the coordinator; the client subscribes, and brings back, by itself. */
+export type ClientMethod = Exclude<Method, 'subscribe' | 'bring-back'>
 
 export type ClientRequest = {
   [M in ClientMethod]: {
@@ -25,7 +26,7 @@ export interface ClientOptions {
   /** At least one; all lead to the one coordinator, or to nothing. */
   readonly endpoints: readonly LinkEndpoint[]
   /** As the input `subscribe`. */
-  readonly subscription?: { readonly node: NodeId; readonly held?: Netmap }
+  readonly subscription?: { readonly node: NodeId; readonly held?: Netmap; readonly proof?: OwnProof }
 }
 
 /** What happened. Connections are known by the number that `connect` gave them. */
@@ -40,7 +41,7 @@ export type ClientInput =
   | { readonly kind: 'received'; readonly connection: number; readonly frame: Uint8Array }
   | ClientRequest
   /** From now on netmaps are wanted for this node; `held` is the last one that is known. */
-  | { readonly kind: 'subscribe'; readonly node: NodeId; readonly held?: Netmap }
+  | { readonly kind: 'subscribe'; readonly node: NodeId; readonly held?: Netmap; readonly proof?: OwnProof }
   /** The machine's addresses changed, or it woke up. */
   | { readonly kind: 'network-changed' }
 

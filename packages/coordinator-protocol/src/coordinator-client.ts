@@ -1,13 +1,11 @@
 import { assertNever, type Core, earliest, type Instant, invariant, later, type Now, seconds } from '@weft/base'
-import type { NodeId } from '@weft/keys'
 import { Backoff } from './backoff.ts'
 import { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 import type { ClientInput, ClientOptions, ClientOutput, ClientState } from './client-interface.ts'
 import { type Attempt, ConnectionRound } from './connection-round.ts'
 import { Liveness } from './liveness.ts'
-import { type FromCoordinator, readFromCoordinator } from './messages.ts'
-import type { Netmap } from './netmap.ts'
-import { type Followed, NetmapFollower } from './netmap-follower.ts'
+import { type FromCoordinator, type Method, readFromCoordinator } from './messages.ts'
+import { NetmapSubscription, type SubscriptionStep } from './netmap-subscription.ts'
 import { PendingRequests } from './pending-requests.ts'
 
 /**
@@ -32,16 +30,8 @@ type Phase =
 
 type Connected = Extract<Phase, { readonly kind: 'connected' }>
 
-interface Subscription {
-  readonly node: NodeId
-  readonly follower: NetmapFollower
-  /** Without an answer yet. */
-  request: { readonly id: number; readonly deadline: Instant } | undefined
-}
-
 /** From the try to connect to the open channel. */
 const CONNECT_TIMEOUT = seconds(10)
-const SUBSCRIBE_TIMEOUT = seconds(10)
 const PING = '{"type":"ping"}'
 
 export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
@@ -51,7 +41,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   readonly #outputs: ClientOutput[] = []
   #phase: Phase = { kind: 'stopped' }
   #state: ClientState | undefined
-  #subscription: Subscription | undefined
+  #subscription: NetmapSubscription | undefined
   #nextConnection = 1
   #nextRequest = 1
 
@@ -59,7 +49,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
     invariant(options.endpoints.length > 0, 'a coordinator has an endpoint')
     this.#options = options
     this.#backoff = new Backoff(options.random)
-    if (options.subscription !== undefined) this.#follow(options.subscription.node, options.subscription.held)
+    if (options.subscription !== undefined) this.#subscription = new NetmapSubscription(options.subscription)
   }
 
   handle(input: ClientInput, now: Now): void {
@@ -84,8 +74,8 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
         this.#sendWaiting()
         break
       case 'subscribe':
-        this.#follow(input.node, input.held)
-        this.#subscribe(now.instant)
+        this.#subscription = new NetmapSubscription(input)
+        this.#subscribe(now)
         break
       case 'network-changed':
         this.#onNetworkChanged(now)
@@ -155,13 +145,13 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
     this.#tellState({ kind: 'state', state: 'connected', since: now.wall, endpoint })
     // The coordinator waits for a first frame, to know that this is no replay.
     this.#ping(phase, now)
-    this.#subscribe(now.instant)
+    this.#subscribe(now)
     this.#sendWaiting()
   }
 
   #transitionToWaiting(reason: string, now: Now): void {
     const since = this.#state?.state === 'away' ? this.#state.since : now.wall
-    if (this.#subscription !== undefined) this.#subscription.request = undefined
+    this.#subscription?.lost()
     this.#phase = { kind: 'waiting', until: later(now.instant, this.#backoff.next()) }
     this.#tellState({ kind: 'state', state: 'away', since, reason })
   }
@@ -256,10 +246,10 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
         this.#onAnswer(message, now)
         break
       case 'netmap':
-        if (this.#subscription !== undefined) this.#onFollowed(this.#subscription.follower.onNetmap(message), now)
+        this.#follow(this.#subscription?.onNetmap(message), now)
         break
       case 'change':
-        if (this.#subscription !== undefined) this.#onFollowed(this.#subscription.follower.onChange(message), now)
+        this.#follow(this.#subscription?.onChange(message), now)
         break
       default:
         assertNever(message)
@@ -267,30 +257,32 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   }
 
   #onAnswer(answer: Extract<FromCoordinator, { readonly type: 'answer' }>, now: Now): void {
-    if (answer.id !== this.#subscription?.request?.id) {
-      this.#push(this.#requests.answer(answer.id, answer))
-      return
-    }
-    this.#subscription.request = undefined
-    if ('error' in answer) this.#onFault(answer.error.message, now)
+    if (this.#subscription?.asked(answer.id)) this.#follow(this.#subscription.onAnswer(answer), now)
+    else this.#push(this.#requests.answer(answer.id, answer))
   }
 
-  #onFollowed(followed: Followed, now: Now): void {
-    switch (followed.kind) {
+  #subscribe(now: Now): void {
+    if (this.#phase.kind === 'connected') this.#follow(this.#subscription?.begin(), now)
+  }
+
+  #follow(step: SubscriptionStep | undefined, now: Now): void {
+    switch (step?.kind) {
+      case undefined:
       case 'nothing':
         break
-      case 'netmap':
-      case 'change':
-        this.#outputs.push(followed)
+      case 'tell':
+        this.#outputs.push(step.output)
         break
-      case 'subscribe-anew':
-        this.#requestNetmap({}, now.instant)
+      case 'ask':
+        if (this.#phase.kind !== 'connected') break
+        this.#subscription?.sent(step, this.#nextRequest, now.instant)
+        this.#ask(this.#phase, step)
         break
       case 'fault':
-        this.#onFault("the coordinator's changes do not fit its netmap: update it, or restart it", now)
+        this.#onFault(step.reason, now)
         break
       default:
-        assertNever(followed)
+        assertNever(step)
     }
   }
 
@@ -312,7 +304,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
 
   #keepAlive(phase: Connected, now: Now): void {
     const due = phase.liveness.due(now.instant)
-    const deadline = this.#subscription?.request?.deadline
+    const deadline = this.#subscription?.deadline
     if (due === 'close' || (deadline !== undefined && deadline <= now.instant)) {
       this.#onLost(phase, 'the coordinator does not answer any more', now)
     } else if (due === 'ping') this.#ping(phase, now)
@@ -323,34 +315,18 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
     this.#say(phase, PING)
   }
 
-  #follow(node: NodeId, held: Netmap | undefined): void {
-    this.#subscription = { node, follower: new NetmapFollower(held), request: undefined }
-  }
-
-  #subscribe(now: Instant): void {
-    if (this.#subscription !== undefined && this.#phase.kind === 'connected') {
-      this.#requestNetmap(this.#subscription.follower.subscribe(), now)
-    }
-  }
-
-  #requestNetmap(held: { readonly epoch?: string; readonly number?: number }, now: Instant): void {
-    if (this.#subscription === undefined || this.#phase.kind !== 'connected') return
-    const id = this.#nextRequest++
-    this.#subscription.request = { id, deadline: later(now, SUBSCRIBE_TIMEOUT) }
-    const params = { node: this.#subscription.node, ...held }
-    this.#say(this.#phase, JSON.stringify({ type: 'request', id, method: 'subscribe', params }))
-  }
-
   #sendWaiting(): void {
     if (this.#phase.kind !== 'connected') return
     for (;;) {
-      const id = this.#nextRequest
-      const request = this.#requests.takeWaiting(id)
+      const request = this.#requests.takeWaiting(this.#nextRequest)
       if (request === undefined) return
-      this.#nextRequest++
-      const { method, params } = request
-      this.#say(this.#phase, JSON.stringify({ type: 'request', id, method, params }))
+      this.#ask(this.#phase, request)
     }
+  }
+
+  #ask(phase: Connected, { method, params }: { readonly method: Method; readonly params: unknown }): void {
+    const id = this.#nextRequest++
+    this.#say(phase, JSON.stringify({ type: 'request', id, method, params }))
   }
 
   #say({ connection, channel }: Connected, message: string): void {
@@ -398,7 +374,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
       case 'connecting':
         return phase.round.until
       case 'connected':
-        return earliest(phase.liveness.nextTimeout(), this.#subscription?.request?.deadline)
+        return earliest(phase.liveness.nextTimeout(), this.#subscription?.deadline)
       default:
         return assertNever(phase)
     }

@@ -51,3 +51,4 @@ export {
   netmapSchema,
   recordSchema,
 } from './netmap.ts'
+export type { OwnProof } from './netmap-subscription.ts'

@@ -1,13 +1,13 @@
 import { earliest, type Instant, later, seconds } from '@weft/base'
 
-const PING_EVERY = seconds(10)
+const PING_EVERY = seconds(7)
 const SILENT_AFTER = seconds(15)
 /** After a change of the network, a connection that lives is heard within this. */
 const PROOF_AFTER = seconds(5)
 /** A connection that lasted so long was a success: the next one is tried soon. */
 const STABLE_AFTER = seconds(10)
 
-/** Whether an open channel lives: it is pinged every 10 seconds, and dead when nothing comes for 15. */
+/** Whether an open channel lives: it is pinged every 7 seconds, and dead when nothing comes for 15. */
 export class Liveness {
   readonly #since: Instant
   #pingAt: Instant

@@ -57,6 +57,19 @@ const methods = {
       .readonly(),
     result: nothing,
   },
+  /** To a coordinator whose database is an older copy. */
+  'bring-back': {
+    /** What the device is, and what it was told of itself. */
+    params: z
+      .strictObject({
+        record: recordText,
+        chain: chainText,
+        name: deviceName,
+        address4,
+      })
+      .readonly(),
+    result: nothing,
+  },
   publish: {
     params: z.strictObject({ endpoints, record: z.exactOptional(recordText) }).readonly(),
     result: nothing,
@@ -121,6 +134,8 @@ const errorCode = z.enum([
   'addresses-exhausted',
   /** No registered device's record holds the channel's key. */
   'not-registered',
+  /** What the device holds is newer than the database, which is an older copy. */
+  'database-older',
   'record-refused',
   'certificate-refused',
   'not-allowed',
@@ -150,6 +165,7 @@ export const requestSchema = z.discriminatedUnion('method', [
   requestOf('open-link'),
   requestOf('join'),
   requestOf('subscribe'),
+  requestOf('bring-back'),
   requestOf('publish'),
   requestOf('link-create'),
   requestOf('link-list'),

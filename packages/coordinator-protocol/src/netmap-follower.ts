@@ -44,6 +44,11 @@ export class NetmapFollower {
     return { epoch: this.#held.epoch, number: this.#held.number }
   }
 
+  /** The next subscription is for the whole; what is held stays until that has come. */
+  forget(): void {
+    this.#stage = { kind: 'awaiting-whole' }
+  }
+
   onNetmap(netmap: Netmap): Followed {
     if (netmap.number === INCOMPLETE) {
       this.#stage = { kind: 'completing', part: netmap }

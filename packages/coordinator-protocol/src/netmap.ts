@@ -110,7 +110,7 @@ const relays = z.array(relaySchema).max(MAX_RELAYS).readonly()
 export const netmapSchema = z
   .strictObject({
     type: z.literal('netmap'),
-    /** New with every database. */
+    /** New with every start of the coordinator. */
     epoch: opaqueId,
     number: count,
     mesh: z.strictObject({ id: meshId, rootKey: publicKey('root'), domain, range: prefix4 }).readonly(),
@@ -128,6 +128,8 @@ export const changeSchema = z
     epoch: opaqueId,
     from: count,
     number: count,
+    /** Of `number`, where it is another than that of `from`. */
+    next: z.exactOptional(opaqueId),
     self: z.exactOptional(selfSchema),
     upsert: peers,
     remove: z.array(nodeId).max(MAX_PEERS).refine(isEachOnce, 'a node is there twice').readonly(),
@@ -155,6 +157,7 @@ export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | unde
   if (byId.size > MAX_PEERS) return undefined
   return {
     ...netmap,
+    epoch: change.next ?? netmap.epoch,
     number: change.number,
     self: change.self ?? netmap.self,
     peers: [...byId.values()],

@@ -11,6 +11,7 @@ import {
   type FromCoordinator,
   type FromNode,
   type Netmap,
+  type OwnProof,
   readFromNode,
 } from '../src/index.ts'
 import {
@@ -54,11 +55,22 @@ export class ClientWorld {
   #now: Now = { instant: instant(1000), wall: wallTime(START * 1000) }
 
   constructor(
-    options: { places?: Place[]; held?: Netmap; subscribes?: boolean; endpoints?: LinkEndpoint[]; seed?: number } = {},
+    options: {
+      places?: Place[]
+      held?: Netmap
+      proof?: OwnProof
+      subscribes?: boolean
+      endpoints?: LinkEndpoint[]
+      seed?: number
+    } = {},
   ) {
     this.places = options.places ?? ['coordinator', 'coordinator']
-    const subscription: ClientOptions['subscription'] =
-      options.held === undefined ? { node: alice } : { node: alice, held: options.held }
+    const { held, proof } = options
+    const subscription: ClientOptions['subscription'] = {
+      node: alice,
+      ...(held === undefined ? {} : { held }),
+      ...(proof === undefined ? {} : { proof }),
+    }
     this.client = new CoordinatorClient({
       crypto,
       random: countingRandom(options.seed ?? 0),

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FromCoordinator } from '../src/index.ts'
 import { alice, ClientWorld, first, second } from './client-world.ts'
-import { change, netmap, nodeIdNumber, peer } from './fixture.ts'
+import { chain, change, netmap, nodeIdNumber, peer, record } from './fixture.ts'
 
 test('both endpoints are tried at once; the first whose channel opens wins and the other is closed', () => {
   const world = new ClientWorld()
@@ -97,6 +97,39 @@ test('a gap in the numbers makes it subscribe anew, and nothing is told until th
   assert.deepEqual(world.outputs, [{ kind: 'netmap', netmap: netmap(5) }])
 })
 
+for (const code of ['not-registered', 'database-older'])
+  test(`a coordinator that answers ${code} is brought back what the node knows of itself, and asked for the whole`, () => {
+    const world = new ClientWorld({ held: netmap(3, [peer(1)]), proof: { record, chain } })
+    world.tell({ kind: 'start' })
+    world.answer({ error: { code, message: 'lost' } })
+    const { name, address4 } = netmap(3).self
+    assert.equal(world.methods().at(-1), 'bring-back')
+    assert.deepEqual(lastParams(world), { record, chain, name, address4 })
+    world.answer({ result: {} })
+    assert.deepEqual(lastParams(world), { node: alice })
+    world.answer({ result: {} })
+    world.say(change(3, 4))
+    assert.deepEqual(world.take('change'), [], 'no change fits before the whole has come')
+    world.say(netmap(2))
+    assert.deepEqual(world.take('netmap'), [{ kind: 'netmap', netmap: netmap(2) }])
+  })
+
+test('a node brings itself back once on a channel, and goes when it is not wanted', () => {
+  const world = new ClientWorld({ held: netmap(3, [peer(1)]), proof: { record, chain } })
+  world.tell({ kind: 'start' })
+  world.answer({ error: { code: 'not-registered', message: 'unknown' } })
+  world.answer({ error: { code: 'not-registered', message: 'unknown' } })
+  assert.ok(!world.isConnected)
+  assert.deepEqual(world.take('netmap'), [])
+})
+
+test('a node with nothing to bring back asks an older database for the whole', () => {
+  const world = new ClientWorld({ held: netmap(3, [peer(1)]) })
+  world.tell({ kind: 'start' })
+  world.answer({ error: { code: 'database-older', message: 'older' } })
+  assert.deepEqual(lastParams(world), { node: alice })
+})
+
 test('whatever the coordinator says or fails to say, no netmap is told that it did not send whole', () => {
   const faults: readonly ((world: ClientWorld) => void)[] = [
     (world) => world.sayText('no JSON'),
@@ -155,9 +188,9 @@ test('a coordinator that became silent is noticed within 15 seconds', () => {
   assert.deepEqual(world.takeStates(), ['away'])
 })
 
-test('a living connection is pinged every ten seconds and kept', () => {
+test('a living connection is pinged every seven seconds and kept', () => {
   const world = connected()
-  world.pass(100_000)
+  world.pass(70_000)
   assert.equal(world.pings, 11)
   assert.deepEqual(world.takeStates(), [])
 })

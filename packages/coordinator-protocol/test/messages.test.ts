@@ -22,6 +22,7 @@ const params: { readonly [M in Method]: Params<M> } = {
   'open-link': { linkKey },
   join: { record, certificate, hostName: "Alice's Laptop" },
   subscribe: { node: nodeIdNumber(1), epoch: 'first', number: 3 },
+  'bring-back': { record, chain, name: 'laptop', address4: peer(1).address4 },
   publish: { endpoints: peer(1).endpoints, record },
   'link-create': { reusable: true, expiresSeconds: 3600, tags: ['lab'] },
   'link-list': {},
@@ -44,6 +45,7 @@ const results: { readonly [M in Method]: Result<M> } = {
   'open-link': { account: certificate, link: certificate },
   join: { chain, name: 'laptop', address4: peer(1).address4, id: nodeIdNumber(1) },
   subscribe: {},
+  'bring-back': {},
   publish: {},
   'link-create': { id: 'abc', link: 'weft://AAAA', expires: '2026-11-24T21:05:00.000Z', reusable: false },
   'link-list': {

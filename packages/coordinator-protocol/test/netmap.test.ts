@@ -37,6 +37,7 @@ test('a change from another number, or of another epoch, does not fit', () => {
 })
 
 test('a node that was never there may be removed', () => {
+  assert.deepEqual(mergeNetmap(netmap(5), change(5, 6, { next: 'second' })), netmap(6, [], { epoch: 'second' }))
   assert.deepEqual(mergeNetmap(netmap(1, [peer(1)]), change(1, 2, { remove: [nodeIdNumber(9)] })), netmap(2, [peer(1)]))
 })
 

@@ -1,0 +1,137 @@
+import { assertNever, type Instant, invariant, later, seconds } from '@weft/base'
+import type { NodeId } from '@weft/keys'
+import type { ClientOutput } from './client-interface.ts'
+import type { FromCoordinator, Method, Params } from './messages.ts'
+import type { Netmap, NetmapChange } from './netmap.ts'
+import { type Followed, NetmapFollower } from './netmap-follower.ts'
+
+const ANSWER_TIMEOUT = seconds(10)
+
+/** What the subscription wants next. */
+export type SubscriptionStep =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'tell'; readonly output: ClientOutput }
+  | Ask
+  /** The channel is of no use; `reason` is for people. */
+  | { readonly kind: 'fault'; readonly reason: string }
+
+/** A request to be sent, of which `sent` is told the number. */
+type Ask = AskOf<'subscribe' | 'bring-back'>
+type AskOf<M extends Method> = M extends Method
+  ? { readonly kind: 'ask'; readonly method: M; readonly params: Params<M> }
+  : never
+
+type Answer = Extract<FromCoordinator, { readonly type: 'answer' }>
+
+/** What a node can show of itself to a coordinator that has lost it: base64. */
+export interface OwnProof {
+  readonly record: string
+  readonly chain: string
+}
+
+const NOTHING: SubscriptionStep = { kind: 'nothing' }
+
+/**
+ * A node's wish to be told its netmap, over any number of channels. It subscribes with what it holds. A coordinator
+ * whose database is an older copy does not know the device, or not what it holds: then the node brings back what it
+ * knows of itself, once on each channel, and subscribes for the whole.
+ */
+export class NetmapSubscription {
+  readonly #node: NodeId
+  readonly #proof: OwnProof | undefined
+  readonly #follower: NetmapFollower
+  #held: Netmap | undefined
+  #pending: { readonly id: number; readonly method: Ask['method']; readonly deadline: Instant } | undefined
+  #hasBroughtBack = false
+
+  constructor(options: { readonly node: NodeId; readonly held?: Netmap; readonly proof?: OwnProof }) {
+    this.#node = options.node
+    this.#proof = options.proof
+    this.#held = options.held
+    this.#follower = new NetmapFollower(options.held)
+  }
+
+  /** When an answer is late. */
+  get deadline(): Instant | undefined {
+    return this.#pending?.deadline
+  }
+
+  /** On a new channel. */
+  begin(): SubscriptionStep {
+    this.#hasBroughtBack = false
+    return this.#subscribe(this.#follower.subscribe())
+  }
+
+  sent({ method }: Ask, id: number, now: Instant): void {
+    this.#pending = { id, method, deadline: later(now, ANSWER_TIMEOUT) }
+  }
+
+  /** The channel is gone. */
+  lost(): void {
+    this.#pending = undefined
+  }
+
+  asked(id: number): boolean {
+    return this.#pending?.id === id
+  }
+
+  /** To what was asked last. */
+  onAnswer(answer: Answer): SubscriptionStep {
+    const method = this.#pending?.method
+    this.#pending = undefined
+    if (!('error' in answer)) return method === 'bring-back' ? this.#subscribeForWhole() : NOTHING
+    const { code, message } = answer.error
+    const isLost = code === 'not-registered' || code === 'database-older'
+    if (method === 'subscribe' && isLost && this.#mayBringBack()) return this.#bringBack()
+    return code === 'database-older' ? this.#subscribeForWhole() : { kind: 'fault', reason: message }
+  }
+
+  onNetmap(netmap: Netmap): SubscriptionStep {
+    return this.#step(this.#follower.onNetmap(netmap))
+  }
+
+  onChange(change: NetmapChange): SubscriptionStep {
+    return this.#step(this.#follower.onChange(change))
+  }
+
+  #step(followed: Followed): SubscriptionStep {
+    switch (followed.kind) {
+      case 'nothing':
+        return NOTHING
+      case 'netmap':
+      case 'change':
+        this.#held = followed.netmap
+        return { kind: 'tell', output: followed }
+      case 'subscribe-anew':
+        return this.#subscribe({})
+      case 'fault':
+        return {
+          kind: 'fault',
+          reason: "the coordinator's changes do not fit its netmap: update it, or restart it",
+        }
+      default:
+        return assertNever(followed)
+    }
+  }
+
+  #subscribe(held: { readonly epoch?: string; readonly number?: number }): SubscriptionStep {
+    return { kind: 'ask', method: 'subscribe', params: { node: this.#node, ...held } }
+  }
+
+  #subscribeForWhole(): SubscriptionStep {
+    this.#follower.forget()
+    return this.#subscribe({})
+  }
+
+  #mayBringBack(): boolean {
+    return this.#held !== undefined && this.#proof !== undefined && !this.#hasBroughtBack
+  }
+
+  #bringBack(): SubscriptionStep {
+    invariant(this.#held !== undefined && this.#proof !== undefined, 'there is something to bring back')
+    this.#hasBroughtBack = true
+    const { name, address4 } = this.#held.self
+    const params = { ...this.#proof, name, address4 }
+    return { kind: 'ask', method: 'bring-back', params }
+  }
+}
