@@ -68,7 +68,7 @@ async function askCoordinatorAt(state: string, method: string, params: unknown):
 }
 
 export async function callAt(path: string, method: string, params: unknown, call: CallOptions = {}): Promise<unknown> {
-  const { callControl } = await import('@weft/control-socket')
+  const { callControl } = await import('@weft/control-socket/client')
   return callControl(path, method, params, call)
 }
 

@@ -3,21 +3,10 @@ import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { tryLock } from '@weft/native'
 import { ControlError, systemCode } from './control-error.ts'
-
-/** `sun_path` without its closing zero byte (unix(7)). */
-const MAX_PATH_BYTES = 107
+import { checkPath } from './socket-length.ts'
 
 /** Every caller must be able to pass the directory; the socket's own mode and SO_PEERCRED decide who gets in. */
 const DIRECTORY_MODE = 0o755
-
-export function checkPath(path: string): void {
-  const length = Buffer.byteLength(path)
-  if (length === 0 || length > MAX_PATH_BYTES)
-    throw new ControlError(
-      'socket-unusable',
-      `the socket's path has ${length} bytes and a Unix socket's may have ${MAX_PATH_BYTES}: ${path}; choose a shorter one`,
-    )
-}
 
 /**
  * Listens at the path. A socket file that nobody listens at is replaced.
