@@ -25,6 +25,7 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly localAddresses: () => readonly IpAddress[]
+  readonly watchNetwork: (onChange: () => void) => Disposable
   /** The node cannot go on. */
   readonly onFailed: (error: AgentError) => void
   readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
@@ -40,8 +41,8 @@ export class AgentSession implements NodeOwner {
 
   constructor(options: SessionOptions) {
     this.#options = options
-    const { device, clock, logger, localAddresses } = options
-    this.#node = new RunningNode({ tunnel: device, owner: this, clock, logger, localAddresses })
+    const { device, clock, logger, localAddresses, watchNetwork } = options
+    this.#node = new RunningNode({ tunnel: device, owner: this, clock, logger, localAddresses, watchNetwork })
   }
 
   start(): void {
@@ -136,8 +137,8 @@ export class AgentSession implements NodeOwner {
     this.#relays.get(mesh)?.doubt(relay)
   }
 
-  onAddressesChanged(addresses: readonly IpAddress[]): void {
-    this.#options.logger.info('local addresses changed')
+  onNetworkChanged(addresses: readonly IpAddress[]): void {
+    this.#options.logger.info('network changed')
     for (const relays of this.#relays.values()) relays.networkChanged(new Set(addresses))
     this.reconnect()
   }

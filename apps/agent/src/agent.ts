@@ -18,6 +18,8 @@ export interface AgentDrivers {
   readonly clock: Clock
   /** All addresses of the machine but those of the interface of that name. */
   localAddresses(except: string): readonly IpAddress[]
+  /** Tells when addresses, routes or links change, other than of that interface, until it is disposed of. */
+  watchNetwork(except: string, onChange: () => void): Disposable
 }
 
 interface AgentSettings {
@@ -163,6 +165,7 @@ export class Agent {
         clock: drivers.clock,
         logger,
         localAddresses: () => drivers.localAddresses(device.name),
+        watchNetwork: (onChange) => drivers.watchNetwork(device.name, onChange),
         onFailed: (error) => this.#onFailed(error),
         onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),
         onTimestamp: (mesh, latestTimestamp) => this.#keep(mesh, { latestTimestamp }),

@@ -1,6 +1,6 @@
 import type { IpAddress, Logger } from '@weft/base'
 import { type ControlServer, serveControl } from '@weft/control-socket'
-import { localAddresses, systemClock } from '@weft/linux'
+import { localAddresses, NetworkWatch, systemClock } from '@weft/linux'
 import { Agent, type AgentDrivers } from './agent.ts'
 import { AgentState } from './agent-state.ts'
 import { controlMethods } from './control-methods.ts'
@@ -28,7 +28,12 @@ export interface RunningAgent {
   readonly done: Promise<void>
 }
 
-const systemDrivers: AgentDrivers = { openTunnel: openTun, clock: systemClock, localAddresses: addressesExcept }
+const systemDrivers: AgentDrivers = {
+  openTunnel: openTun,
+  clock: systemClock,
+  localAddresses: addressesExcept,
+  watchNetwork: (except, onChange) => new NetworkWatch(onChange, except),
+}
 
 /**
  * Runs the daemon of a device: one on a state directory. It answers at its socket from the start, and is up again where it was.

@@ -4,6 +4,7 @@ import {
   CoreRunner,
   type Duration,
   type Endpoint,
+  type Instant,
   type IpAddress,
   type Logger,
   type WallTime,
@@ -26,8 +27,8 @@ import { AgentError, messageOf } from './agent-error.ts'
 import type { TunnelDevice } from './tunnel-device.ts'
 
 const HEARTBEAT_EVERY_MS = 1_000
-/** Until the kernel's own notices are listened to. */
-const ADDRESSES_EVERY_MS = 3_000
+/** Beats that come later than this tell that the machine slept. */
+const SLEPT_MS = 10_000
 
 /** What a running node asks of the rest of the agent. */
 export interface NodeOwner {
@@ -38,8 +39,8 @@ export interface NodeOwner {
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
   sendByRelay(output: Extract<NodeOutput, { kind: 'send-by-relay' }>): void
   doubtRelay(mesh: MeshId, relay: NodeId): void
-  /** The machine's addresses are others than before. */
-  onAddressesChanged(addresses: readonly IpAddress[]): void
+  /** The machine's network is another: other addresses, another way out, or it slept. */
+  onNetworkChanged(addresses: readonly IpAddress[]): void
   /** The node cannot go on. */
   onFailed(error: AgentError): void
 }
@@ -56,7 +57,9 @@ export class RunningNode {
   readonly #runner: CoreRunner<NodeInput, NodeOutput>
   readonly #localAddresses: () => readonly IpAddress[]
   readonly #alarm = systemAlarm()
-  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #timer: NodeJS.Timeout
+  readonly #watch: Disposable
+  #beatAt: Instant | undefined
   readonly #pings = new Map<number, (outcome: PingOutcome) => void>()
   readonly #becameReady: () => void
   readonly #failed: (error: AgentError) => void
@@ -71,6 +74,7 @@ export class RunningNode {
     readonly clock: Clock
     /** All addresses of the machine but those of weft's interface. */
     readonly localAddresses: () => readonly IpAddress[]
+    readonly watchNetwork: (onChange: () => void) => Disposable
   }) {
     this.#tunnel = options.tunnel
     this.#owner = options.owner
@@ -92,10 +96,8 @@ export class RunningNode {
       act: (output) => this.#act(output),
     })
     datapath.beat()
-    this.#timers = [
-      setInterval(() => datapath.beat(), HEARTBEAT_EVERY_MS),
-      setInterval(() => this.#tellAddresses(), ADDRESSES_EVERY_MS),
-    ]
+    this.#timer = setInterval(() => this.#beat(), HEARTBEAT_EVERY_MS)
+    this.#watch = options.watchNetwork(() => this.#onNetworkNews())
   }
 
   start(port: number, isFixed: boolean, memberships: readonly StoredMembership[]): void {
@@ -137,7 +139,8 @@ export class RunningNode {
       this.tell({ kind: 'stop' })
       this.#isStopped = true
       this.#alarm.set(undefined, () => undefined)
-      for (const timer of this.#timers) clearInterval(timer)
+      clearInterval(this.#timer)
+      this.#watch[Symbol.dispose]()
       this.#failed(new AgentError('down', 'weft was taken down'))
     }
     await this.#tunnel.close()
@@ -203,13 +206,27 @@ export class RunningNode {
     this.#owner.onFailed(error)
   }
 
-  #tellAddresses(): void {
+  #beat(): void {
+    this.#tunnel.datapath.beat()
+    const { instant } = this.#clock()
+    const slept = this.#beatAt !== undefined && instant - this.#beatAt > SLEPT_MS
+    this.#beatAt = instant
+    if (slept) this.#onNetworkNews()
+  }
+
+  #onNetworkNews(): void {
+    if (this.#isStopped) return
+    if (!this.#tellAddresses()) this.tell({ kind: 'network-changed' })
+    this.#owner.onNetworkChanged(this.#addresses ?? [])
+  }
+
+  /** Whether they are others than before. */
+  #tellAddresses(): boolean {
     const addresses = this.#readAddresses()
-    if (addresses === undefined || addresses.join() === this.#addresses?.join()) return
-    const isFirst = this.#addresses === undefined
+    if (addresses === undefined || addresses.join() === this.#addresses?.join()) return false
     this.#addresses = addresses
     this.tell({ kind: 'local-addresses', addresses })
-    if (!isFirst) this.#owner.onAddressesChanged(addresses)
+    return true
   }
 
   #readAddresses(): readonly IpAddress[] | undefined {

@@ -29,6 +29,7 @@ export class MemoryWire {
       opened,
       refusal: undefined as AgentError | undefined,
       clock: systemClock,
+      watchNetwork: () => ({ [Symbol.dispose]: () => undefined }),
       localAddresses: () => addresses,
       openTunnel: (async ({ name, onReport }) => {
         if (drivers.refusal !== undefined) throw drivers.refusal

@@ -11,6 +11,17 @@ export function bind(signature: string): (...values: readonly (number | string |
   return symbols.func(signature) as unknown as (...values: readonly (number | string | bigint)[]) => number
 }
 
+/** As `bind`, of a function that waits: it runs in another thread, and what it is given has to stay until it is over. */
+export function bindInBackground(
+  signature: string,
+): (...values: readonly (number | string | bigint)[]) => Promise<number> {
+  const call = symbols.func(signature)
+  return (...values) =>
+    new Promise((resolve, reject) => {
+      call.async(...values, (error: Error | null, result: number) => (error === null ? resolve(result) : reject(error)))
+    })
+}
+
 /** Where the view's first byte lies. Valid as long as the view's buffer is reachable: array buffers do not move. */
 export function addressOf(view: ArrayBufferView): number {
   return Number(koffi.address(view))

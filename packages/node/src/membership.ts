@@ -145,8 +145,8 @@ export class Membership {
     this.#tunnels.onReport(report, now)
   }
 
-  /** The machine's addresses changed: what was reached from an old one is reached anew from another. */
-  onLocalAddresses(now: Now): void {
+  /** The machine's network is another: what was reached by it is reached anew. */
+  onNetworkChanged(now: Now): void {
     this.routes.onNetworkChanged(now)
     for (const peer of this.peers.peers()) this.#tunnels.renew(peer, now)
   }

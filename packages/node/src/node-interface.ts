@@ -37,6 +37,8 @@ export type NodeInput =
   | { readonly kind: 'coordinator-state'; readonly mesh: MeshId; readonly coordinator: CoordinatorState }
   /** All addresses of the machine, those of weft's own interface included or not. */
   | { readonly kind: 'local-addresses'; readonly addresses: readonly IpAddress[] }
+  /** The way out of this machine is another now, or it slept: with the same addresses. */
+  | { readonly kind: 'network-changed' }
   /** Absent: the mesh has that relay no more. */
   | { readonly kind: 'relay-state'; readonly mesh: MeshId; readonly relay: NodeId; readonly standing?: RelayStanding }
   | {

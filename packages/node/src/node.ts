@@ -144,6 +144,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
       case 'local-addresses':
         this.#onLocalAddresses(input.addresses, now)
         return
+      case 'network-changed':
+        this.#onNetworkChanged(now)
+        return
       case 'relay-state':
         this.#memberships.get(input.mesh)?.routes.setRelay(input.relay, input.standing, now)
         return
@@ -272,9 +275,13 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #onLocalAddresses(addresses: readonly IpAddress[], now: Now): void {
     if (addresses.join() === this.#localAddresses.join()) return
     this.#localAddresses = addresses
-    this.#reflexive.ask(now.instant)
-    for (const membership of this.#memberships.values()) membership.onLocalAddresses(now)
+    this.#onNetworkChanged(now)
     this.#publish()
+  }
+
+  #onNetworkChanged(now: Now): void {
+    this.#reflexive.ask(now.instant)
+    for (const membership of this.#memberships.values()) membership.onNetworkChanged(now)
   }
 
   #onListening(now: Now): void {
