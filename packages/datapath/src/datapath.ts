@@ -36,6 +36,8 @@ export type DatapathCommand =
   | { readonly kind: 'set-mark'; readonly mark: number }
   /** Replaces: the node keys for whom handshakes are let up, in the order that `handshake` reports count them. */
   | { readonly kind: 'set-local-keys'; readonly keys: readonly PublicKey<'node'>[] }
+  /** Replaces: what the cookies of that local key are made with. Handshakes that carry one pass where others are too many. */
+  | { readonly kind: 'set-cookie-secret'; readonly key: PublicKey<'node'>; readonly secret: Uint8Array }
   /** `roams`: authentic transport data from elsewhere moves the peer's path there at once, as `path-changed` tells. */
   | { readonly kind: 'add-peer'; readonly peer: PeerIndex; readonly roams?: boolean }
   | { readonly kind: 'remove-peer'; readonly peer: PeerIndex }

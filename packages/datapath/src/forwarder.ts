@@ -88,6 +88,9 @@ export class Forwarder implements PeerMeters {
       case 'set-local-keys':
         state.up.setLocalKeys(command.keys)
         break
+      case 'set-cookie-secret':
+        state.up.setCookieSecret(command.key, command.secret)
+        break
       case 'add-peer':
         state.addPeer(command.peer, command.roams ?? false)
         break

@@ -21,6 +21,7 @@ export {
   UP_BURST,
   UP_RATE,
 } from './datapath.ts'
+export { EngineLink, type EngineOwner, type SessionPaths, type SessionReport } from './engine-link.ts'
 export { Forwarder, type ForwarderCommand } from './forwarder.ts'
 export {
   FORWARDER_SCRATCH_BYTES,

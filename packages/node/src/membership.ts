@@ -12,7 +12,7 @@ import {
   seconds,
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
-import type { DatapathCommand, Path } from '@weft/datapath'
+import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
 import type { FilterRule } from '@weft/filter'
 import { decodeChain, meshPrefix, nodeAddress6, readCertificate } from '@weft/identity'
 import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
@@ -28,7 +28,7 @@ import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
 import { verifyPeer } from './peer-verification.ts'
 import type { StoredMembership } from './stored-membership.ts'
-import { type PeerReport, Tunnels, type TunnelsHost } from './tunnels.ts'
+import { Tunnels, type TunnelsHost } from './tunnels.ts'
 
 /** How often chains are looked at for their end. */
 const RECHECK_EVERY = seconds(60)
@@ -86,11 +86,10 @@ export class Membership {
     this.#host = host
     this.#known = new KnownPeers(stored.known, crypto)
     this.routes = new PeerRoutes(this.#routesHost(), { id: this.id, probeKey: stored.keys.probe }, now)
-    this.#tunnels = new Tunnels(
-      this.#tunnelsHost(),
-      { privateKey: stored.keys.node, latestTimestamp: stored.latestTimestamp },
-      now,
-    )
+    this.#tunnels = new Tunnels(this.#tunnelsHost(), {
+      privateKey: stored.keys.node,
+      latestTimestamp: stored.latestTimestamp,
+    })
     this.#now = now
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
     if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
@@ -141,7 +140,7 @@ export class Membership {
     this.#tunnels.onHandshake(message, path, now)
   }
 
-  onReport(report: PeerReport, now: Now): void {
+  onReport(report: SessionReport, now: Now): void {
     this.#tunnels.onReport(report, now)
   }
 

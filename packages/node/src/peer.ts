@@ -16,8 +16,6 @@ export class Peer {
   /** Milliseconds of the last handshake or ping. */
   rttMs: number | undefined
   lastHandshake: Now | undefined
-  /** The receiver index of the session that the peer was last offered, and has perhaps not used yet. */
-  offeredIndex: number | undefined
   #attempt = 0
   #sessionUntil: Instant | undefined
   #initiationSent: Instant | undefined
@@ -55,8 +53,7 @@ export class Peer {
   }
 
   onSession(session: TransportSession, now: Instant): void {
-    if (session.role === 'responder') this.offeredIndex = session.localIndex
-    else if (this.#initiationSent !== undefined) this.rttMs = now - this.#initiationSent
+    if (session.role === 'initiator' && this.#initiationSent !== undefined) this.rttMs = now - this.#initiationSent
   }
 
   onHandshakeComplete(now: Now): void {

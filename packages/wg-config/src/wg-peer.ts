@@ -16,8 +16,6 @@ export class WgPeer {
   /** Seconds; 0: never. */
   persistentKeepalive = 0
   lastHandshake: WallTime | undefined
-  /** The local index of the session that was last handed to the fast path. */
-  offeredIndex: number | undefined
 
   constructor(index: PeerIndex, publicKey: PublicKey<'node'>) {
     this.index = index

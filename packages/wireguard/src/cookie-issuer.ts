@@ -1,7 +1,7 @@
 import { type Instant, later, type Random, randomBytes, viewOf } from '@weft/base'
 import type { CryptoProvider } from '@weft/keys'
 import { COOKIE_SECRET_LIFE } from './constants.ts'
-import { cookieKeyOf, holdsMac2, mac1Of } from './mac2.ts'
+import { cookieKeyOf, cookieOf, holdsMac2, mac1Of } from './mac2.ts'
 import { COOKIE_NONCE_LENGTH, encodeCookieReply } from './messages.ts'
 
 const SECRET_LENGTH = 32
@@ -15,13 +15,21 @@ export class CookieIssuer {
   readonly #crypto: CryptoProvider
   readonly #random: Random
   readonly #cookieKey: Uint8Array
+  readonly #onSecret: (secret: Uint8Array) => void
   #secret: Uint8Array | undefined
   #secretUntil: Instant | undefined
 
-  constructor(crypto: CryptoProvider, random: Random, publicKey: Uint8Array) {
-    this.#crypto = crypto
-    this.#random = random
-    this.#cookieKey = cookieKeyOf(publicKey, crypto)
+  /** `onSecret` is told each secret, as a copy of its own, before it is used. */
+  constructor(options: {
+    readonly crypto: CryptoProvider
+    readonly random: Random
+    readonly publicKey: Uint8Array
+    readonly onSecret: (secret: Uint8Array) => void
+  }) {
+    this.#crypto = options.crypto
+    this.#random = options.random
+    this.#cookieKey = cookieKeyOf(options.publicKey, options.crypto)
+    this.#onSecret = options.onSecret
   }
 
   /** Whether the message carries a mac2 made of the cookie that `origin` (address and port) has now. */
@@ -40,7 +48,8 @@ export class CookieIssuer {
     if (this.#secret === undefined || this.#secretUntil === undefined || now >= this.#secretUntil) {
       this.#secret = randomBytes(this.#random, SECRET_LENGTH)
       this.#secretUntil = later(now, COOKIE_SECRET_LIFE)
+      this.#onSecret(this.#secret.slice())
     }
-    return this.#crypto.blake2sMac(this.#secret, origin)
+    return cookieOf(this.#secret, origin, this.#crypto)
   }
 }

@@ -63,6 +63,8 @@ export type EngineOutput<Source> =
     }
   /** Of a message that is not worked on before it proves where it comes from. */
   | { readonly kind: 'send-cookie-reply'; readonly message: Uint8Array; readonly to: Source }
+  /** What cookies for messages to that key are made with from now on, so that who has one may be let in first. */
+  | { readonly kind: 'cookie-secret'; readonly key: PublicKey<'node'>; readonly secret: Uint8Array }
   | { readonly kind: 'forget-sessions'; readonly peer: PeerIndex }
   /** It has our own public key, and is not there any more. */
   | { readonly kind: 'peer-removed'; readonly peer: PeerIndex }

@@ -54,7 +54,7 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
   }) {
     const { crypto, random, takeIndex, meters } = options
     const emit = (output: EngineOutput<Source>) => void this.#outputs.push(output)
-    this.#identity = options.privateKey && identityOf(options.privateKey, crypto, random)
+    this.#identity = options.privateKey && this.#identityOf(options.privateKey, crypto, random)
     this.#context = {
       crypto,
       random,
@@ -116,6 +116,21 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
     return this.#deadlines.next()
   }
 
+  #identityOf(privateKey: PrivateKey<'node'>, crypto: CryptoProvider, random: Random): Identity {
+    const key = privateKey.publicKey(crypto)
+    const publicKey = publicKeyBytes(key)
+    const onSecret = (secret: Uint8Array) => void this.#outputs.push({ kind: 'cookie-secret', key, secret })
+    return {
+      crypto,
+      random,
+      key,
+      privateKey: privateKey.expose(),
+      publicKey,
+      mac1Key: mac1KeyOf(key, crypto),
+      cookies: new CookieIssuer({ crypto, random, publicKey, onSecret }),
+    }
+  }
+
   #addPeer(input: Extract<EngineInput<Source>, { kind: 'add-peer' }>, now: Now): void {
     const { peer, publicKey, presharedKey, persistentKeepalive } = input
     invariant(!this.#tunnels.has(peer) && !this.#peers.has(publicKey), 'a peer is added once')
@@ -142,7 +157,7 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
 
   #setPrivateKey(privateKey: PrivateKey<'node'> | undefined, now: Now): void {
     const { crypto, random } = this.#context
-    const identity = privateKey && identityOf(privateKey, crypto, random)
+    const identity = privateKey && this.#identityOf(privateKey, crypto, random)
     if (identity?.key === this.#identity?.key) return
     this.#identity = identity
     this.#context.local = identity
@@ -272,19 +287,5 @@ function tell<Source>(tunnel: Tunnel<Source>, input: TunnelInput<Source>, now: N
       break
     default:
       assertNever(input)
-  }
-}
-
-function identityOf(privateKey: PrivateKey<'node'>, crypto: CryptoProvider, random: Random): Identity {
-  const key = privateKey.publicKey(crypto)
-  const publicKey = publicKeyBytes(key)
-  return {
-    crypto,
-    random,
-    key,
-    privateKey: privateKey.expose(),
-    publicKey,
-    mac1Key: mac1KeyOf(key, crypto),
-    cookies: new CookieIssuer(crypto, random, publicKey),
   }
 }

@@ -22,6 +22,20 @@ export function holdsMac2(message: Uint8Array, cookie: Uint8Array, crypto: Crypt
   return equalBytes(crypto.blake2sMac(cookie, message.subarray(0, at)), message.subarray(at))
 }
 
+/** Whether the message proves by the cookie made with that secret that it comes from `origin`. */
+export function holdsCookie(
+  message: Uint8Array,
+  secret: Uint8Array,
+  origin: Uint8Array,
+  crypto: CryptoProvider,
+): boolean {
+  return holdsMac2(message, cookieOf(secret, origin, crypto), crypto)
+}
+
+export function cookieOf(secret: Uint8Array, origin: Uint8Array, crypto: CryptoProvider): Uint8Array {
+  return crypto.blake2sMac(secret, origin)
+}
+
 /** Writes mac2 into an initiation or response whose mac1 is there. */
 export function writeMac2(message: Uint8Array, cookie: Uint8Array, crypto: CryptoProvider): void {
   const at = message.length - MAC_LENGTH

@@ -188,3 +188,19 @@ function flipped(message: Uint8Array, byte: number): Uint8Array {
   copy[byte] = (copy[byte] ?? 0) ^ 0x01
   return copy
 }
+
+test('the secret of cookies is told before one is given, each time that it is another', () => {
+  const { alice, bob } = enginePair()
+  const initiation = bob.initiate(at(0))
+  alice.tell({ kind: 'load', isUnderLoad: true }, at(0))
+  const secrets = [0, 60_000, 121_000].flatMap((moment) => {
+    alice.engine.handle({ kind: 'handshake', message: initiation, source: 'there', origin: HERE }, at(moment))
+    const [told, reply] = [alice.engine.poll(), alice.engine.poll()]
+    while (alice.engine.poll() !== undefined);
+    if (told?.kind !== 'cookie-secret') return []
+    assert.deepEqual([told.key, reply?.kind], [alice.publicKey, 'send-cookie-reply'])
+    return [told.secret]
+  })
+  assert.equal(secrets.length, 2, 'one for two minutes')
+  assert.notDeepEqual(secrets[0], secrets[1])
+})

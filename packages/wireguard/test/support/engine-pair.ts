@@ -37,7 +37,7 @@ export class LoneEngine {
     return this.privateKey.publicKey(opensslCrypto)
   }
 
-  /** All it answers, but where its timestamps are. */
+  /** All it answers, but what it tells of timestamps and cookie secrets. */
   tell(input: EngineInput<string>, now: Now): EngineOutput<string>[] {
     this.engine.handle(input, now)
     return this.#drain()
@@ -60,7 +60,7 @@ export class LoneEngine {
   #drain(): EngineOutput<string>[] {
     const outputs: EngineOutput<string>[] = []
     for (let output = this.engine.poll(); output !== undefined; output = this.engine.poll())
-      if (output.kind !== 'save-timestamp') outputs.push(output)
+      if (output.kind !== 'save-timestamp' && output.kind !== 'cookie-secret') outputs.push(output)
     return outputs
   }
 }
