@@ -60,15 +60,22 @@ function addServe(program: Command): void {
     .addOption(socket('the agent’s socket'))
     .addOption(tun())
     .addOption(port())
+    .option('--backup <file>', 'write a backup of the mesh and its keys, also while it runs, and end')
+    .option('--restore <file>', 'begin with the mesh of a backup, where the state directory has none')
     .addOption(json('one line: mesh, reachableAt, link, expires'))
     .addHelpText(
       'after',
       examples(
         'sudo weft serve',
+        'sudo weft serve --backup /root/mesh.backup',
         'weft serve --state ~/mesh --listen 0.0.0.0:7480 --public-url https://mesh.example.org',
       ),
     )
-    .action(async (options) => (await import('./verbs/serve.ts')).serve(options))
+    .action(async (options) =>
+      options.backup === undefined
+        ? (await import('./verbs/serve.ts')).serve(options)
+        : (await import('./verbs/backup.ts')).backup(options),
+    )
 }
 
 function addAgent(program: Command): void {

@@ -1,5 +1,6 @@
 import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
 import type { LinkEndpoint } from '@weft/identity'
+import { StorageError } from '@weft/storage'
 import * as z from 'zod'
 import type { Coordinator } from './coordinator.ts'
 import { DEFAULT_LINK_SECONDS, type LinkWish } from './join-links.ts'
@@ -9,8 +10,10 @@ import { createdLink, linkSummaries } from './request-desk.ts'
 
 const MAX_LINK_SECONDS = 10 * 365 * 24 * 3_600
 const MAX_TAGS = 16
+const MAX_PATH = 4096
 
 const nothing = z.strictObject({}).optional()
+const backupWish = z.strictObject({ file: z.string().startsWith('/').max(MAX_PATH) })
 const linkId = z.strictObject({ id: z.string().min(1).max(64) })
 const linkWish = z.strictObject({
   reusable: z.boolean().default(false),
@@ -38,11 +41,16 @@ export function controlMethods(options: {
   readonly endpoints: () => readonly LinkEndpoint[]
   readonly seconds: () => number
   readonly status: () => object
+  readonly backUp: (file: string) => Promise<void>
 }): Readonly<Record<string, ControlMethod>> {
-  const { coordinator, endpoints, seconds, status } = options
+  const { coordinator, endpoints, seconds, status, backUp } = options
   const account = coordinator.firstAccount
   return {
     status: method(nothing, 'read', async () => status()),
+    backup: method(backupWish, 'change', async ({ file }) => {
+      await backUp(file)
+      return {}
+    }),
     'link-create': method(linkWish, 'change', async (asked) => {
       const wish: LinkWish = { ...asked, account, printedAtStart: false }
       return createdLink(await coordinator.createLink(wish, endpoints()))
@@ -76,7 +84,9 @@ function method<Params>(
       try {
         return await run(asked)
       } catch (error) {
-        throw error instanceof Refusal ? new ControlError(error.code, error.message, error) : error
+        throw error instanceof Refusal || error instanceof StorageError
+          ? new ControlError(error.code, error.message, error)
+          : error
       }
     },
   }) as ControlMethod

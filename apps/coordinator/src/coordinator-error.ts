@@ -13,6 +13,8 @@ export type CoordinatorErrorCode =
   | 'keys-corrupt'
   /** There are keys of a mesh, and no database. */
   | 'database-missing'
+  /** A backup is restored where no mesh is. */
+  | 'mesh-present'
   | StateErrorCode
   | StorageErrorCode
 

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromBase64, type Random, toBase64 } from '@weft/base'
 import { type KeyRole, PRIVATE_KEY_LENGTH, PrivateKey } from '@weft/keys'
 import { ensureDirectory, writeFileAtomic } from '@weft/state'
 import { CoordinatorError } from './coordinator-error.ts'
+
+const KEY_FILE = /^[a-z0-9-]{1,64}\.key$/
 
 type SecretRole = Exclude<KeyRole, 'kem'>
 
@@ -48,6 +50,18 @@ export class SecretFiles {
     const key = PrivateKey.generate(role, random)
     this.write(name, key)
     return key
+  }
+
+  /** The text of every key file, by name. */
+  readAll(): Readonly<Record<string, string>> {
+    const files = readdirSync(this.#directory).filter((file) => KEY_FILE.test(file))
+    return Object.fromEntries(files.map((file) => [file, readFileSync(join(this.#directory, file), 'utf8')]))
+  }
+
+  /** What is no name of a key file is left out. */
+  writeAll(files: Readonly<Record<string, string>>): void {
+    for (const [file, text] of Object.entries(files))
+      if (KEY_FILE.test(file)) writeFileAtomic(join(this.#directory, file), text, 0o600)
   }
 
   #path(name: string): string {

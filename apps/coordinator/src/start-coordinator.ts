@@ -8,6 +8,7 @@ import type { MeshId } from '@weft/keys'
 import { localAddresses } from '@weft/linux'
 import { ensureDirectory, lockFile } from '@weft/state'
 import { parseRange } from './address-range.ts'
+import { backUp } from './backup.ts'
 import { dailyCertificate } from './channel-certificate.ts'
 import { type ChannelLimits, ChannelServer, defaultLimits } from './channel-server.ts'
 import { controlMethods } from './control-methods.ts'
@@ -143,7 +144,13 @@ async function start(
   })
   const control = await serveControl({
     path: join(options.stateDirectory, 'coordinator.sock'),
-    methods: controlMethods({ coordinator, endpoints, seconds, status }),
+    methods: controlMethods({
+      coordinator,
+      endpoints,
+      seconds,
+      status,
+      backUp: (file) => backUp(options.stateDirectory, files.store, file),
+    }),
     logger,
     mode: 0o600,
   })

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readSync, rmSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely'
 import { APPLICATION_ID, migrateSqlite, SCHEMA_VERSION } from './migration.ts'
@@ -15,7 +15,7 @@ const USER_VERSION_OFFSET = 60
 const APPLICATION_ID_OFFSET = 68
 
 /**
- * Opens the database, or makes it, and brings it to the newest version.
+ * Opens the database, or makes it, and brings it to the newest version; the one before is kept as `PATH.version-N`.
  * @throws {StorageError} before anything in the file was changed.
  */
 export async function openSqlite(path: string): Promise<Kysely<Tables>> {
@@ -26,6 +26,7 @@ export async function openSqlite(path: string): Promise<Kysely<Tables>> {
     const version = checkContent(path, connection)
     configure(connection)
     const database = new Kysely<Tables>({ dialect: sqliteDialect(connection), plugins: [new CamelCasePlugin()] })
+    if (version > 0 && version < SCHEMA_VERSION) keepOlder(path, connection, version)
     await migrateSqlite(database as unknown as Kysely<never>, version)
     // The version is then in the file's own header, where an older weft reads it without opening the database.
     if (version < SCHEMA_VERSION) connection.exec('pragma wal_checkpoint(truncate)')
@@ -75,6 +76,17 @@ function checkContent(path: string, connection: DatabaseSync): number {
   if (connection.prepare('pragma foreign_key_check').all().length > 0)
     throw corruptError(path, 'rows refer to rows that are not there')
   return version
+}
+
+/** Beside it, for whoever must go back to the weft of before. */
+function keepOlder(path: string, connection: DatabaseSync, version: number): void {
+  const copy = `${path}.version-${version}`
+  rmSync(copy, { force: true })
+  closeSync(openSync(copy, 'wx', 0o600))
+  connection.prepare('vacuum into ?').run(copy)
+  const descriptor = openSync(copy, 'r')
+  fsyncSync(descriptor)
+  closeSync(descriptor)
 }
 
 function checkVersion(path: string, version: number): void {

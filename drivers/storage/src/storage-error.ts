@@ -58,6 +58,12 @@ export function storageErrorOf(path: string, error: unknown): StorageError {
     case SQLITE_CANTOPEN:
       return new StorageError('database-failed', `cannot open ${path} for writing: check its owner and mode`, error)
     default:
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))
+        return new StorageError(
+          'database-failed',
+          `cannot write ${path}: the disk is full; make room and try again`,
+          error,
+        )
       return new StorageError('database-failed', `${path}: ${reason}`, error)
   }
 }

@@ -1,4 +1,5 @@
-import type { Kysely } from 'kysely'
+import { closeSync, openSync, rmSync } from 'node:fs'
+import { type Kysely, sql } from 'kysely'
 import { openSqlite } from './sqlite-database.ts'
 import { StorageError, storageErrorOf } from './storage-error.ts'
 import { StoreTransaction } from './store-transaction.ts'
@@ -35,6 +36,24 @@ export class Store {
     } catch (error) {
       throw isFromSqlite(error) ? storageErrorOf(this.#path, error) : error
     }
+  }
+
+  /**
+   * The database as it is between two transactions, as a file of its own, for its owner only.
+   * @throws {StorageError}
+   */
+  async copyTo(path: string): Promise<void> {
+    try {
+      Store.removeCopy(path)
+      closeSync(openSync(path, 'wx', 0o600))
+      await sql`vacuum into ${path}`.execute(this.#database)
+    } catch (error) {
+      throw storageErrorOf(path, error)
+    }
+  }
+
+  static removeCopy(path: string): void {
+    for (const suffix of ['', '-journal']) rmSync(`${path}${suffix}`, { force: true })
   }
 
   /** After the transactions that were begun. */

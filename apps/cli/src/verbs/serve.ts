@@ -10,7 +10,7 @@ import { isRoot, socketToListenAt, stateDirectory } from '../places.ts'
 import { RelayOfServe } from '../relay-of-serve.ts'
 import { type Announcement, announcementLines } from '../serve-announcement.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
-import { print, printJson } from '../terminal.ts'
+import { note, print, printJson } from '../terminal.ts'
 
 interface ServeOptions {
   readonly state?: string
@@ -22,6 +22,7 @@ interface ServeOptions {
   readonly socket?: string
   readonly tun?: string
   readonly port?: number
+  readonly restore?: string
   readonly json?: boolean
 }
 
@@ -38,6 +39,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<void> {
+  if (options.restore !== undefined) await restore(options.restore, options)
   await using stack = new AsyncDisposableStack()
   const { systemClock: clock } = await import('@weft/linux')
   const relay = stack.use(await RelayOfServe.open({ listen: options.listen, stunPort: options.stunPort, clock }))
@@ -57,6 +59,12 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   await announce(announcement, options)
   flushCompileCache()
   await untilAborted(signal)
+}
+
+async function restore(file: string, options: ServeOptions): Promise<void> {
+  const { restoreBackup } = await import('@weft/coordinator')
+  await restoreBackup(stateDirectory(options.state), file)
+  note(`restored from ${file}; devices bring back what they know of themselves. From now on start without --restore`)
 }
 
 async function startCoordinatorOf(options: ServeOptions, parts: Pick<CoordinatorOptions, 'clock' | 'relay'>) {

@@ -1,0 +1,85 @@
+import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { APPLICATION_ID } from './migration.ts'
+import { StorageError, storageErrorOf } from './storage-error.ts'
+import { Store } from './store.ts'
+
+/**
+ * A backup is one file: the database, with a table of the coordinator's key files beside its own. It is as secret as these.
+ */
+export type KeyTexts = Readonly<Record<string, string>>
+
+/**
+ * Makes a database that was copied whole a backup, in place of what was at the path.
+ * @throws {StorageError} and leaves what was at the path as it was.
+ */
+export function sealBackup(copy: string, path: string, keys: KeyTexts): void {
+  try {
+    const database = new DatabaseSync(copy)
+    try {
+      database.exec('pragma journal_mode = delete')
+      database.exec('create table backup_keys (name text primary key not null, text text not null) strict')
+      const insert = database.prepare('insert into backup_keys values (?, ?)')
+      for (const [name, text] of Object.entries(keys)) insert.run(name, text)
+    } finally {
+      database.close()
+    }
+    sync(copy)
+    renameSync(copy, path)
+    sync(dirname(path))
+  } catch (error) {
+    throw storageErrorOf(path, error)
+  }
+}
+
+/**
+ * Puts the backup's database at a path where none is, marked as a copy, once `keys` has taken its keys.
+ * @throws {StorageError} `database-foreign` where the file is no backup; then nothing is there.
+ */
+export async function unsealBackup(backup: string, path: string, takeKeys: (keys: KeyTexts) => void): Promise<void> {
+  const copy = `${path}.restoring`
+  try {
+    copyFileSync(backup, copy)
+    const keys = takeKeysOut(backup, copy)
+    const store = await Store.open(copy)
+    await store.transaction((transaction) => transaction.markCopied())
+    await store.close()
+    sync(copy)
+    takeKeys(keys)
+    renameSync(copy, path)
+    sync(dirname(path))
+  } catch (error) {
+    throw storageErrorOf(backup, error)
+  } finally {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${copy}${suffix}`, { force: true })
+  }
+}
+
+function takeKeysOut(backup: string, copy: string): KeyTexts {
+  const database = new DatabaseSync(copy)
+  try {
+    const isBackup =
+      database.prepare('pragma application_id').get()?.application_id === APPLICATION_ID &&
+      database.prepare("select 1 from sqlite_schema where name = 'backup_keys'").get() !== undefined
+    if (!isBackup)
+      throw new StorageError(
+        'database-foreign',
+        `${backup} is no backup of a coordinator: give a file that weft serve --backup FILE wrote`,
+      )
+    const rows = database.prepare('select name, text from backup_keys').all()
+    database.exec('drop table backup_keys')
+    return Object.fromEntries(rows.map(({ name, text }) => [String(name), String(text)]))
+  } finally {
+    database.close()
+  }
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
