@@ -11,6 +11,7 @@ import {
   labTest,
   type MeshNode,
   type NatName,
+  type Site,
   type SiteOptions,
   until,
 } from '../src/index.ts'
@@ -22,6 +23,7 @@ interface World {
   readonly mesh: LabMesh
   readonly alice: MeshNode
   readonly bob: MeshNode
+  readonly left: Site
 }
 
 async function world(lab: Lab, a: NatName | SiteOptions, b: NatName | SiteOptions): Promise<World> {
@@ -32,7 +34,7 @@ async function world(lab: Lab, a: NatName | SiteOptions, b: NatName | SiteOption
   )
   if (left === undefined || right === undefined) throw new Error('two sites were made')
   const [alice, bob] = await mesh.joinAll(await left.host('alice'), await right.host('bob'))
-  return { internet, mesh, alice, bob }
+  return { internet, mesh, alice, bob, left }
 }
 
 async function pathKind(from: MeshNode, to: MeshNode): Promise<string> {
@@ -86,5 +88,78 @@ for (const [a, b] of [
       assert.equal(await pathKind(bob, alice), 'relayed')
     },
     { timeout },
+  )
+}
+
+const EVERY_MS = 50
+/** Twice what a user should notice at most; a loaded machine takes its time. */
+const MOST_LOST = 60
+
+/** Pings go on while something happens to the network; how many were lost in all. */
+async function lostWhile(from: MeshNode, to: MeshNode, happens: () => Promise<void>): Promise<number> {
+  const ping = from.machine.spawn('ping', '-n', '-i', String(EVERY_MS / 1000), '-c', '160', to.v4)
+  await ping.line(/icmp_seq=20 /)
+  await happens()
+  await ping.exited
+  const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(ping.lines.join('\n')) ?? []
+  return Number(sent) - Number(received)
+}
+
+labTest(
+  'a direct path that is cut under traffic gives way to the relay, and comes back when it is healed',
+  async (lab, context) => {
+    const { alice, bob, left } = await world(lab, 'port-restricted', 'port-restricted')
+    await endsUp(alice, bob, 'direct')
+    await endsUp(bob, alice, 'direct')
+    const cut = await lostWhile(alice, bob, async () => {
+      await left.router.ok('nft', 'insert rule inet guard through meta l4proto udp drop')
+    })
+    context.diagnostic(`path cut: ${cut * EVERY_MS} ms without answers`)
+    assert.ok(cut <= MOST_LOST, `${cut} lost`)
+    assert.equal(await pathKind(alice, bob), 'relayed')
+    assert.equal(await pathKind(bob, alice), 'relayed')
+    await left.router.ok('nft', 'flush chain inet guard through')
+    await endsUp(alice, bob, 'direct')
+  },
+  { timeout },
+)
+
+labTest(
+  'another address of one machine, and then of both, interrupts hardly anything',
+  async (lab, context) => {
+    const { alice, bob } = await world(lab, 'port-restricted', 'port-restricted')
+    await endsUp(alice, bob, 'direct')
+    const one = await lostWhile(alice, bob, () => readdress(alice, 77))
+    context.diagnostic(`one readdressed: ${one * EVERY_MS} ms without answers`)
+    assert.ok(one <= MOST_LOST, `${one} lost`)
+    await endsUp(alice, bob, 'direct')
+    const both = await lostWhile(alice, bob, async () => {
+      await Promise.all([readdress(alice, 88), readdress(bob, 88)])
+    })
+    context.diagnostic(`both readdressed: ${both * EVERY_MS} ms without answers`)
+    assert.ok(both <= 2 * MOST_LOST, `${both} lost`)
+    await endsUp(alice, bob, 'direct')
+  },
+  { timeout },
+)
+
+labTest(
+  'with coordinator and relay gone, a direct path goes on',
+  async (lab) => {
+    const { mesh, alice, bob } = await world(lab, 'port-restricted', 'port-restricted')
+    await endsUp(alice, bob, 'direct')
+    const lost = await lostWhile(alice, bob, async () => mesh.machine.kill())
+    assert.equal(lost, 0)
+    assert.equal(await pathKind(alice, bob), 'direct')
+  },
+  { timeout },
+)
+
+/** As a DHCP server would: the machine's only address is another one, and the default route comes anew. */
+async function readdress({ machine }: MeshNode, last: number): Promise<void> {
+  await machine.ok(
+    'sh',
+    '-c',
+    `ip address flush dev eth0 scope global && ip address add 192.168.1.${last}/24 dev eth0 && ip route replace default via 192.168.1.1`,
   )
 }

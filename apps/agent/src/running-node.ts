@@ -101,7 +101,7 @@ export class RunningNode {
   }
 
   start(port: number, isFixed: boolean, memberships: readonly StoredMembership[]): void {
-    this.#tellAddresses()
+    this.#tellAddresses(this.#readAddresses() ?? [])
     for (const membership of memberships) this.tell({ kind: 'membership-added', membership })
     this.tell({ kind: 'start', port, isFixed })
   }
@@ -216,14 +216,15 @@ export class RunningNode {
 
   #onNetworkNews(): void {
     if (this.#isStopped) return
-    if (!this.#tellAddresses()) this.tell({ kind: 'network-changed' })
-    this.#owner.onNetworkChanged(this.#addresses ?? [])
+    const addresses = this.#readAddresses() ?? this.#addresses ?? []
+    // Connections from addresses that are gone are given up first, so that nothing is sent into them.
+    this.#owner.onNetworkChanged(addresses)
+    if (!this.#tellAddresses(addresses)) this.tell({ kind: 'network-changed' })
   }
 
   /** Whether they are others than before. */
-  #tellAddresses(): boolean {
-    const addresses = this.#readAddresses()
-    if (addresses === undefined || addresses.join() === this.#addresses?.join()) return false
+  #tellAddresses(addresses: readonly IpAddress[]): boolean {
+    if (addresses.join() === this.#addresses?.join()) return false
     this.#addresses = addresses
     this.tell({ kind: 'local-addresses', addresses })
     return true

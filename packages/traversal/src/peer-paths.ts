@@ -28,6 +28,7 @@ const WARM = seconds(10)
 /** Data that is sent and not answered for so long is a reason to ask, and so long lies between two questions. */
 const DISTRESS = milliseconds(250)
 const CALL_AGAIN = seconds(2)
+const LOST_LATELY = seconds(10)
 const RELAY_DISTRESS = seconds(1)
 const DOUBT_AGAIN = seconds(5)
 /** What a relay said of a peer's absence is old then. */
@@ -89,6 +90,7 @@ export class PeerPaths {
   #calledAt: Instant | undefined
   /** What was said then. */
   #called = ''
+  #lostAt: Instant | undefined
   #doubtedAt: Instant | undefined
   #shown: string | undefined
 
@@ -203,7 +205,10 @@ export class PeerPaths {
       this.#use({ kind: 'relayed', relay }, undefined, 'the other relay is gone')
     else if (path.kind === 'direct' && this.#isActive && !this.#current?.isTrusted(now))
       this.#fallBack('it does not answer', now)
-    if (this.#isActive && this.#current === undefined) this.#call(false, now)
+    if (!this.#isActive || this.#current !== undefined) return
+    // What was called before the relay was there has not arrived.
+    const isLost = this.#lostAt !== undefined && between(this.#lostAt, now) < LOST_LATELY
+    this.#call(isLost, now)
   }
 
   /** The machine's addresses, or how it looks from outside, are others now. */
@@ -258,6 +263,7 @@ export class PeerPaths {
   }
 
   #searchNow(lost: boolean, now: Instant): void {
+    if (lost) this.#lostAt = now
     this.#host.refreshEndpoints()
     this.#call(lost, now)
     this.#search = { begun: now, round: 0 }
