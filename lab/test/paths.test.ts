@@ -10,6 +10,7 @@ import {
   LabMesh,
   labTest,
   type MeshNode,
+  NAT_KINDS,
   type NatName,
   type Site,
   type SiteOptions,
@@ -67,11 +68,20 @@ for (const [a, b] of [
     async (lab) => {
       const { alice, bob } = await world(lab, a, b)
       assert.equal(await alice.ping(bob.v4), 0)
-      await endsUp(alice, bob, 'direct')
+      const { code, stderr } = await alice.machine.weft('ping', '--until-direct', '-i', '0.2', '-c', '50', 'bob')
+      assert.equal(code, 0, stderr)
       await endsUp(bob, alice, 'direct')
+      assert.equal(JSON.parse(await alice.machine.weftOk('netcheck', '--json')).v4, mappingOf(a))
+      assert.equal(JSON.parse(await bob.machine.weftOk('netcheck', '--json')).v4, mappingOf(b))
     },
     { timeout },
   )
+}
+
+/** As netcheck calls it. */
+function mappingOf(nat: NatName): string {
+  const { mapping } = NAT_KINDS[nat]
+  return mapping === 'none' ? 'none' : mapping === 'endpoint-independent' ? 'easy' : 'hard'
 }
 
 for (const [a, b] of [
@@ -86,6 +96,8 @@ for (const [a, b] of [
       assert.equal(await alice.ping(bob.v6, 20, 0.1), 0)
       assert.equal(await pathKind(alice, bob), 'relayed')
       assert.equal(await pathKind(bob, alice), 'relayed')
+      const { code, stderr } = await alice.machine.weft('ping', '--until-direct', '-i', '0.2', '-c', '2', 'bob')
+      assert.deepEqual([code, /reached by relay only/.test(stderr)], [1, true])
     },
     { timeout },
   )

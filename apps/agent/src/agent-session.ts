@@ -6,6 +6,7 @@ import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome } from '@weft/node'
 import { AgentError, messageOf } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
+import { lookForPortal, type NetcheckAnswer, untilSettled } from './netcheck.ts'
 import { RelayLinks } from './relay-links.ts'
 import { type NodeOwner, RunningNode } from './running-node.ts'
 import type { TunnelDevice } from './tunnel-device.ts'
@@ -75,6 +76,17 @@ export class AgentSession implements NodeOwner {
 
   status(mesh: MeshId): NodeStatus | undefined {
     return this.#node.status(mesh)
+  }
+
+  /** What stands between this device and the others, asked anew, of the first mesh. */
+  async netcheck(signal: AbortSignal): Promise<NetcheckAnswer> {
+    const [membership] = this.#options.memberships
+    if (membership === undefined) throw new AgentError('not-joined', 'this device belongs to no mesh')
+    this.#node.askStun()
+    const portal = lookForPortal(membership.endpoints, signal)
+    const status = await untilSettled(() => this.status(membership.mesh), signal)
+    const { v4, v6, seen } = status.network
+    return { v4, v6, seen, relay: status.relay, addresses: status.self.endpoints, portal: await portal }
   }
 
   drops(): Readonly<Record<string, number>> {

@@ -14,6 +14,8 @@ export interface AgentStatus {
     readonly since?: string | null
     readonly reason?: string
   } | null
+  /** `null` while down. */
+  readonly network: NodeStatus['network'] | null
   readonly relay: NodeStatus['relay']
   readonly peers: NodeStatus['peers']
   readonly refused: NodeStatus['refused']
@@ -21,7 +23,13 @@ export interface AgentStatus {
   readonly dropped: Readonly<Record<string, number>>
 }
 
-const NOTHING = { relay: { home: null, state: 'none', relays: [] }, peers: [], refused: [], dropped: {} } as const
+const NOTHING = {
+  network: null,
+  relay: { home: null, state: 'none', relays: [] },
+  peers: [],
+  refused: [],
+  dropped: {},
+} as const
 
 export function agentStatus(
   membership: MembershipOnDisk | undefined,
@@ -40,7 +48,7 @@ export function agentStatus(
 }
 
 function upStatus(membership: MembershipOnDisk, running: NodeStatus): Omit<AgentStatus, 'dropped'> {
-  const { self, coordinator, relay, peers, refused } = running
+  const { self, coordinator, network, relay, peers, refused } = running
   return {
     state: 'up',
     self: { ...self, name: self.name === '' ? membership.name : self.name },
@@ -49,6 +57,7 @@ function upStatus(membership: MembershipOnDisk, running: NodeStatus): Omit<Agent
       url: coordinator.url ?? firstUrl(membership),
       state: coordinator.state === 'none' ? 'connecting' : coordinator.state,
     },
+    network,
     relay,
     peers,
     refused,

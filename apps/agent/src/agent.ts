@@ -10,6 +10,7 @@ import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { type AgentStatus, agentStatus } from './agent-status.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
 import { joinMesh, parseJoinLink } from './joining.ts'
+import type { NetcheckAnswer } from './netcheck.ts'
 import type { OpenTunnel } from './tunnel-device.ts'
 
 /** What the agent touches the machine by. */
@@ -95,6 +96,10 @@ export class Agent {
 
   async ping(peer: string, timeout: Duration): Promise<PingOutcome> {
     return await this.#running().ping(peer, timeout)
+  }
+
+  async netcheck(signal: AbortSignal): Promise<NetcheckAnswer> {
+    return await this.#running().netcheck(signal)
   }
 
   /** Asks the coordinator, in the name of this device's account. */

@@ -27,6 +27,8 @@ const pingParams = z.strictObject({
   /** 0: until the caller goes away. */
   count: z.int().min(0).max(1_000_000).default(4),
   intervalMs: z.int().min(10).max(3_600_000).default(1_000),
+  /** Ends with the first answer that came by a direct path. */
+  untilDirect: z.boolean().default(false),
 })
 const linkParams = z.strictObject({
   reusable: z.boolean().default(false),
@@ -48,6 +50,7 @@ export function controlMethods(
     up: method('change', upParams, ({ link }) => agent.up(link)),
     down: method('change', nothing, () => agent.down()),
     ping: method('read', pingParams, (params, context) => ping(agent, params, context)),
+    netcheck: method('read', nothing, (_params, { signal }) => agent.netcheck(signal)),
     'link-create': method('change', linkParams, (params) => agent.request('link-create', params)),
     'link-list': method('read', nothing, () => agent.request('link-list', {})),
     'link-revoke': method('change', revokeParams, (params) => agent.request('link-revoke', params)),
@@ -83,7 +86,7 @@ function controlErrorOf(error: unknown): unknown {
 
 async function ping(
   agent: Agent,
-  { peer, count, intervalMs }: z.infer<typeof pingParams>,
+  { peer, count, intervalMs, untilDirect }: z.infer<typeof pingParams>,
   { signal, emit }: ControlContext,
 ): Promise<{ readonly sent: number; readonly received: number }> {
   let sent = 0
@@ -96,6 +99,7 @@ async function ping(
     sent++
     if ('rttMs' in line) received++
     emit({ sequence: sent, ...line })
+    if (untilDirect && 'rttMs' in line && line.path.kind === 'direct') break
   }
   return { sent, received }
 }

@@ -110,6 +110,11 @@ export class RunningNode {
     if (!this.#isStopped) this.#runner.tell(input)
   }
 
+  /** Asks anew how the node looks from outside. */
+  askStun(): void {
+    this.tell({ kind: 'ask-stun' })
+  }
+
   status(mesh: MeshId): NodeStatus | undefined {
     return this.#node.status(this.#clock(), mesh)
   }

@@ -3,6 +3,7 @@ export interface AgentStatus {
   readonly state: 'up' | 'down' | 'not-joined'
   readonly self: SelfStatus | null
   readonly coordinator: { readonly url: string; readonly state: string } | null
+  readonly relay?: RelayState
   readonly peers: readonly PeerStatus[]
 }
 
@@ -31,6 +32,20 @@ export interface PeerPath {
   readonly endpoint?: string
   readonly relay?: string
   readonly rttMs?: number
+  /** ISO 8601. */
+  readonly since?: string
+  readonly why?: string
+}
+
+export interface RelayState {
+  readonly home: string | null
+  readonly state: string
+  readonly relays: readonly {
+    readonly id: string
+    readonly state: string
+    readonly rttMs?: number
+    readonly reason?: string
+  }[]
 }
 
 export interface PingLine {
@@ -63,7 +78,7 @@ export function describePath(path: PeerPath): string {
     case 'direct':
       return path.endpoint === undefined ? 'direct' : `direct ${path.endpoint}`
     case 'relayed':
-      return path.relay === undefined ? 'relayed' : `relayed ${path.relay}`
+      return path.why === undefined ? 'relayed' : `relayed: ${path.why}`
     default:
       return path.kind
   }

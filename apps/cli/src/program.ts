@@ -40,6 +40,7 @@ export function createProgram(): Command {
   addDown(program)
   addStatus(program)
   addPing(program)
+  addNetcheck(program)
   addLink(program)
   addWg(program)
   return program
@@ -130,11 +131,23 @@ function addPing(program: Command): void {
   verb(program, 'ping', 'Measure the round trip to a peer through its tunnel')
     .argument('<peer>', 'a name, address or id')
     .option('-c, --count <n>', 'how many, then end (default: until Ctrl-C)', parseCount)
+    .option('--until-direct', 'end with the first answer by a direct path; without one, fail after --count')
     .addOption(new Option('-i, --interval <seconds>', 'between two').argParser(parseInterval).default(1000, '1'))
     .addOption(socket('the agent’s socket'))
     .addOption(json('one line for each answer, then a summary'))
-    .addHelpText('after', examples('weft ping laptop', 'weft ping -c 3 -i 0.2 100.64.1.2'))
+    .addHelpText(
+      'after',
+      examples('weft ping laptop', 'weft ping -c 3 -i 0.2 100.64.1.2', 'weft ping --until-direct -c 20 laptop'),
+    )
     .action(async (peer, options) => (await import('./verbs/ping.ts')).ping(peer, options))
+}
+
+function addNetcheck(program: Command): void {
+  verb(program, 'netcheck', 'Look at what stands between this device and the others')
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: v4, v6, seen, addresses, relay, portal'))
+    .addHelpText('after', examples('weft netcheck', 'weft netcheck --json'))
+    .action(async (options) => (await import('./verbs/netcheck.ts')).netcheck(options))
 }
 
 function addLink(program: Command): void {

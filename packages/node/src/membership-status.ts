@@ -1,10 +1,10 @@
-import type { Endpoint, Instant, Now } from '@weft/base'
+import type { Endpoint, Now } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import type { PeerMeter, PeerMeters } from '@weft/datapath'
 import type { PeerPaths } from '@weft/traversal'
 import { grantsTo } from './filter-rules.ts'
 import type { Membership } from './membership.ts'
-import { isoOf, type NodeStatus, type PathStatus, type PeerStatus, pathOf } from './node-status.ts'
+import { isoOf, type NetworkStatus, type NodeStatus, type PathStatus, type PeerStatus, pathOf } from './node-status.ts'
 import type { Peer } from './peer.ts'
 
 /** Milliseconds of data without an answer after which a path counts as gone: keepalive and rekey timeout together. */
@@ -13,6 +13,7 @@ const UNANSWERED_LIMIT = 15_000
 export interface UnderlayStatus {
   readonly port: number | undefined
   readonly endpoints: readonly Endpoint[]
+  readonly network: NetworkStatus
 }
 
 export function membershipStatus(
@@ -38,10 +39,11 @@ export function membershipStatus(
       since: isoOf(coordinator?.since),
       ...reasonOf(membership),
     },
+    network: underlay.network,
     relay: relayStatus(membership),
     peers: [...membership.peers.peers()]
       .map((peer) =>
-        peerStatus(peer, netmap, { meter: meters.meter(peer.index), paths: membership.routes.of(peer) }, now.instant),
+        peerStatus(peer, netmap, { meter: meters.meter(peer.index), paths: membership.routes.of(peer) }, now),
       )
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     refused: [...membership.peers.refused()].map(({ claim, reason }) => ({ id: claim.id, name: claim.name, reason })),
@@ -57,7 +59,7 @@ function peerStatus(
   peer: Peer,
   netmap: Netmap | undefined,
   { meter, paths }: { readonly meter: PeerMeter; readonly paths: PeerPaths | undefined },
-  now: Instant,
+  now: Now,
 ): PeerStatus {
   const grants = grantsTo(peer.identity.account, netmap?.grants ?? [])
   return {
@@ -86,10 +88,20 @@ function relayStatus({ routes }: Membership): NodeStatus['relay'] {
   return { home: home ?? null, state, relays: all }
 }
 
-function pathStatus(peer: Peer, meter: PeerMeter, paths: PeerPaths | undefined, now: Instant): PathStatus {
+function pathStatus(
+  peer: Peer,
+  meter: PeerMeter,
+  paths: PeerPaths | undefined,
+  { instant: now, wall }: Now,
+): PathStatus {
   const isUnanswered = meter.unansweredSince !== undefined && now - meter.unansweredSince > UNANSWERED_LIMIT
   if (isUnanswered) return { kind: 'none' }
-  if (peer.path !== undefined && peer.hasSession(now) && paths?.isActive)
-    return pathOf(peer.path, paths.rttMs ?? peer.rttMs)
+  if (peer.path !== undefined && peer.hasSession(now) && paths?.isActive) {
+    const { since, why } = paths.standing
+    return pathOf(peer.path, paths.rttMs ?? peer.rttMs, {
+      since: isoOf(since === undefined ? undefined : wall - (now - since)),
+      why,
+    })
+  }
   return peer.path === undefined && peer.claim.endpoints.length === 0 ? { kind: 'none' } : { kind: 'idle' }
 }

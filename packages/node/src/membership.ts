@@ -1,5 +1,4 @@
 import {
-  type Endpoint,
   earliest,
   type Instant,
   type IpAddress,
@@ -18,7 +17,7 @@ import { decodeChain, meshPrefix, nodeAddress6, readCertificate } from '@weft/id
 import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
 import { filterRules } from './filter-rules.ts'
 import { KnownPeers } from './known-peers.ts'
-import { membershipStatus } from './membership-status.ts'
+import { membershipStatus, type UnderlayStatus } from './membership-status.ts'
 import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
 import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
@@ -189,10 +188,7 @@ export class Membership {
     return text === this.id || this.#withoutDomain(text.toLowerCase()) === this.#netmap?.self.name
   }
 
-  status(
-    underlay: { readonly port: number | undefined; readonly endpoints: readonly Endpoint[] },
-    now: Now,
-  ): NodeStatus {
+  status(underlay: UnderlayStatus, now: Now): NodeStatus {
     return membershipStatus(this, this.#host.meters, underlay, now)
   }
 

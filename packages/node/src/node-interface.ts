@@ -39,6 +39,8 @@ export type NodeInput =
   | { readonly kind: 'local-addresses'; readonly addresses: readonly IpAddress[] }
   /** The way out of this machine is another now, or it slept: with the same addresses. */
   | { readonly kind: 'network-changed' }
+  /** Asks anew how this node looks from outside; the status tells when that is settled. */
+  | { readonly kind: 'ask-stun' }
   /** Absent: the mesh has that relay no more. */
   | { readonly kind: 'relay-state'; readonly mesh: MeshId; readonly relay: NodeId; readonly standing?: RelayStanding }
   | {

@@ -2,11 +2,19 @@ import type { Endpoint, IpAddress } from '@weft/base'
 import type { Grant } from '@weft/coordinator-protocol'
 import type { Path } from '@weft/datapath'
 import type { MeshId, NodeId } from '@weft/keys'
+import type { NatMapping } from '@weft/traversal'
 
 /** How a peer is reached. */
 export type PathStatus =
-  | { readonly kind: 'direct'; readonly endpoint: Endpoint; readonly rttMs?: number }
-  | { readonly kind: 'relayed'; readonly relay: NodeId; readonly rttMs?: number }
+  | { readonly kind: 'direct'; readonly endpoint: Endpoint; readonly rttMs?: number; readonly since?: string }
+  /** `why` is for people. */
+  | {
+      readonly kind: 'relayed'
+      readonly relay: NodeId
+      readonly rttMs?: number
+      readonly since?: string
+      readonly why?: string
+    }
   /** No session is in use; the next packet makes one. */
   | { readonly kind: 'idle'; readonly rttMs?: number }
   /** No way to the peer is known, or none answers. */
@@ -41,6 +49,16 @@ export interface RefusedPeerStatus {
   readonly reason: string
 }
 
+/** What stands between this node and the others, as far as it was asked. */
+export interface NetworkStatus {
+  readonly v4: NatMapping
+  readonly v6: NatMapping
+  /** As which this node is seen from outside. */
+  readonly seen: readonly Endpoint[]
+  /** All answers have come, or are given up. */
+  readonly settled: boolean
+}
+
 /** One membership, as `weft status --json` shows it. */
 export interface NodeStatus {
   readonly self: {
@@ -58,6 +76,7 @@ export interface NodeStatus {
     readonly since: string | null
     readonly reason?: string
   }
+  readonly network: NetworkStatus
   readonly relay: {
     readonly home: NodeId | null
     readonly state: 'connected' | 'away' | 'none'
@@ -71,9 +90,15 @@ export interface NodeStatus {
 export const isoOf = (wall: number | undefined): string | null =>
   wall === undefined ? null : new Date(wall).toISOString()
 
-export function pathOf(path: Path, rttMs: number | undefined): PathStatus {
+export function pathOf(
+  path: Path,
+  rttMs: number | undefined,
+  standing: { readonly since: string | null; readonly why: string },
+): PathStatus {
   const rtt = rttMs === undefined ? {} : { rttMs: Math.round(rttMs * 1000) / 1000 }
+  const since = standing.since === null ? {} : { since: standing.since }
+  const { why } = standing
   return path.kind === 'direct'
-    ? { kind: 'direct', endpoint: path.remote, ...rtt }
-    : { kind: 'relayed', relay: path.relay, ...rtt }
+    ? { kind: 'direct', endpoint: path.remote, ...rtt, ...since }
+    : { kind: 'relayed', relay: path.relay, ...rtt, ...since, ...(why === '' ? {} : { why }) }
 }

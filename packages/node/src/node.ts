@@ -25,7 +25,7 @@ import {
   type NodeInput,
   type NodeOutput,
 } from './node-interface.ts'
-import type { NodeStatus } from './node-status.ts'
+import type { NetworkStatus, NodeStatus } from './node-status.ts'
 import { PeerIndices } from './peer-indices.ts'
 import { Pings } from './pings.ts'
 import type { StoredMembership } from './stored-membership.ts'
@@ -113,7 +113,11 @@ export class Node implements Core<NodeInput, NodeOutput> {
   status(now: Now, mesh?: MeshId): NodeStatus | undefined {
     const membership = mesh === undefined ? [...this.#memberships.values()][0] : this.#memberships.get(mesh)
     return membership?.status(
-      { port: this.#sockets.port, endpoints: this.#ownEndpoints(this.#reflexive.endpoints()) },
+      {
+        port: this.#sockets.port,
+        endpoints: this.#ownEndpoints(this.#reflexive.endpoints()),
+        network: this.#network(),
+      },
       now,
     )
   }
@@ -143,6 +147,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
         return
       case 'local-addresses':
         this.#onLocalAddresses(input.addresses, now)
+        return
+      case 'ask-stun':
+        this.#reflexive.ask(now.instant)
         return
       case 'network-changed':
         this.#onNetworkChanged(now)
@@ -360,6 +367,12 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #ownEndpoints(seen: readonly Endpoint[]): readonly Endpoint[] {
     const own = ownEndpoints(this.#localAddresses, this.#sockets, this.#meshPrefixes())
     return [...new Set([...seen, ...own])].slice(0, MAX_ENDPOINTS)
+  }
+
+  #network(): NetworkStatus {
+    const reflexive = this.#reflexive
+    const [v4, v6] = [reflexive.mapping(4), reflexive.mapping(6)]
+    return { v4, v6, seen: reflexive.endpoints(), settled: reflexive.isSettled }
   }
 
   #instant(): Instant {

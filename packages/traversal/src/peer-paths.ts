@@ -33,6 +33,8 @@ const RELAY_DISTRESS = seconds(1)
 const DOUBT_AGAIN = seconds(5)
 /** What a relay said of a peer's absence is old then. */
 const ABSENT_FOR = seconds(2)
+const LOOKING = 'no direct path is known yet'
+const FOUND_NONE = 'no direct path was found'
 const MAX_CANDIDATES = 72
 const MAX_OBSERVED = 8
 const MAX_PENDING = 512
@@ -41,6 +43,7 @@ const TRANSACTION_BYTES = 8
 /** What the paths of one peer need. */
 export interface PeerPathsHost {
   readonly random: Random
+  now(): Instant
   meter(): PeerMeter
   /** Where this node may be heard, as it knows now. */
   ownEndpoints(): readonly Endpoint[]
@@ -93,6 +96,8 @@ export class PeerPaths {
   #lostAt: Instant | undefined
   #doubtedAt: Instant | undefined
   #shown: string | undefined
+  #changedAt: Instant | undefined
+  #why = ''
 
   constructor(host: PeerPathsHost) {
     this.#host = host
@@ -105,6 +110,12 @@ export class PeerPaths {
   /** Of the direct path in use. */
   get rttMs(): number | undefined {
     return this.#current?.rttMs
+  }
+
+  /** Since when the path is in use, and why it was chosen. */
+  get standing(): { readonly since: Instant | undefined; readonly why: string } {
+    const hasLooked = this.#path?.kind === 'relayed' && this.#search === undefined && this.#searches > 0
+    return { since: this.#changedAt, why: hasLooked && this.#why === LOOKING ? FOUND_NONE : this.#why }
   }
 
   /** All ways that may lead to the peer now, for what must arrive by any of them. */
@@ -140,7 +151,7 @@ export class PeerPaths {
       const candidate = this.#candidateOf(path)
       candidate?.onProven(undefined, now)
       this.#choose('proven by a handshake', now)
-    } else if (this.#current === undefined) this.#use(path, undefined, 'no direct path is known yet')
+    } else if (this.#current === undefined) this.#use(path, undefined, LOOKING)
     this.onWanted(now)
   }
 
@@ -200,7 +211,7 @@ export class PeerPaths {
     const relay = this.relay(now)
     if (relay === undefined) return
     if (path === undefined) {
-      if (this.#isActive) this.#use({ kind: 'relayed', relay }, undefined, 'no direct path is known yet')
+      if (this.#isActive) this.#use({ kind: 'relayed', relay }, undefined, LOOKING)
     } else if (path.kind === 'relayed' && !this.#host.relays().includes(path.relay))
       this.#use({ kind: 'relayed', relay }, undefined, 'the other relay is gone')
     else if (path.kind === 'direct' && this.#isActive && !this.#current?.isTrusted(now))
@@ -243,8 +254,7 @@ export class PeerPaths {
     this.#searches = 0
     this.#tickAt = later(now, TICK)
     const relay = this.relay(now)
-    if (this.#path === undefined && relay !== undefined)
-      this.#use({ kind: 'relayed', relay }, undefined, 'no direct path is known yet')
+    if (this.#path === undefined && relay !== undefined) this.#use({ kind: 'relayed', relay }, undefined, LOOKING)
     this.#searchNow(false, now)
   }
 
@@ -359,8 +369,11 @@ export class PeerPaths {
     this.#current = candidate
     this.#host.use(path)
     const shown = path.kind === 'direct' ? path.remote : path.relay
-    if (shown !== this.#shown) this.#host.changed(path, why)
+    if (shown === this.#shown) return
     this.#shown = shown
+    this.#changedAt = this.#host.now()
+    this.#why = why
+    this.#host.changed(path, why)
   }
 
   #call(lost: boolean, now: Instant): void {

@@ -53,8 +53,9 @@ export class Reflexive {
     this.#options = options
   }
 
-  get isKnown(): boolean {
-    return this.#begun !== undefined
+  /** Nothing more is waited for. */
+  get isSettled(): boolean {
+    return this.#questions.size === 0
   }
 
   setServers(servers: readonly Endpoint[], now: Instant): void {

@@ -177,6 +177,7 @@ export class Traversal {
     const host = this.#host
     return {
       random: host.random,
+      now: () => this.#now.instant,
       meter: () => host.meter(index),
       ownEndpoints: () => host.ownEndpoints(),
       refreshEndpoints: () => host.refreshEndpoints(),

@@ -9,6 +9,7 @@ interface PingOptions extends AgentOptions {
   readonly count?: number
   /** In ms. */
   readonly interval: number
+  readonly untilDirect?: boolean
   readonly json?: boolean
 }
 
@@ -16,13 +17,20 @@ interface PingOptions extends AgentOptions {
 export async function ping(peer: string, options: PingOptions): Promise<void> {
   const signal = stopSignal()
   const times: (number | undefined)[] = []
+  let isDirect = false
   const onLine = (line: unknown): void => {
     const answer = line as PingLine
     times.push(answer.rttMs)
+    isDirect = answer.path.kind === 'direct'
     if (options.json) printJson(answer)
     else print(pingLine(peer, answer))
   }
-  const params = { peer, count: options.count ?? 0, intervalMs: options.interval }
+  const params = {
+    peer,
+    count: options.count ?? 0,
+    intervalMs: options.interval,
+    untilDirect: options.untilDirect ?? false,
+  }
   try {
     await askAgent(options, 'ping', params, { signal, onLine })
   } catch (error) {
@@ -32,6 +40,11 @@ export async function ping(peer: string, options: PingOptions): Promise<void> {
   else print(summaryLine(peer, summarise(times)))
   if (!times.some((time) => time !== undefined))
     throw new CliError('no-answer', `${oneLine(peer)} did not answer; is it up? weft status shows its path`)
+  if (options.untilDirect && !isDirect)
+    throw new CliError(
+      'not-direct',
+      `${oneLine(peer)} is reached by relay only; weft netcheck tells what stands in between`,
+    )
 }
 
 export interface PingSummary {

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { type AgentStatus, describePath, type PeerStatus } from '../agent-answers.ts'
+import { type AgentStatus, describePath, type PeerStatus, type RelayState } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatAge, formatBytes, formatRoundTrip } from '../format.ts'
@@ -20,7 +20,15 @@ export function statusLines(answer: AgentStatus, now: number): readonly string[]
   ]
   if (answer.coordinator !== null)
     lines.push(`coordinator  ${oneLine(answer.coordinator.url)}  ${answer.coordinator.state}`)
+  if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
   return [...lines, '', ...peerLines(answer.peers, now)]
+}
+
+function relayLine({ home, state, relays }: RelayState): string {
+  const own = relays.find(({ id }) => id === home) ?? relays[0]
+  const rtt = own?.rttMs === undefined ? '' : `  ${formatRoundTrip(own.rttMs)}`
+  const why = state === 'connected' || own?.reason === undefined ? '' : `  (${oneLine(own.reason)})`
+  return `relay  ${(own?.id ?? '').slice(0, 8)}  ${state}${rtt}${why}`
 }
 
 const heads = ['PEER', 'ADDRESS', 'PATH', 'RTT', 'RX', 'TX', 'HANDSHAKE'] as const

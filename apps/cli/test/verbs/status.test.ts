@@ -20,6 +20,27 @@ test('status shows this device, the coordinator and a row for each peer', () => 
   )
 })
 
+test('status shows the relay, with why it is away, and why a path is relayed', () => {
+  const relay = {
+    home: 'abcdef0123',
+    state: 'connected',
+    relays: [{ id: 'abcdef0123', state: 'connected', rttMs: 12 }],
+  }
+  const relayed = {
+    ...laptop,
+    path: { kind: 'relayed', relay: 'abcdef0123', why: 'no direct path was found' },
+  } as const
+  const shown = lines({ ...status([relayed]), relay })
+  assert.equal(shown[2], 'relay  abcdef01  connected  12.0 ms')
+  assert.match(shown.at(-1) ?? '', /relayed: no direct path was found/)
+  const away = {
+    home: null,
+    state: 'away',
+    relays: [{ id: 'abcdef0123', state: 'away', reason: 'nothing listens there' }],
+  }
+  assert.equal(lines({ ...status([]), relay: away })[2], 'relay  abcdef01  away  (nothing listens there)')
+})
+
 test('without peers it says how to let one in', () => {
   assert.match(lines(status([])).at(-1) ?? '', /weft link create/)
 })

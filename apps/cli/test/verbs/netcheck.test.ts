@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Netcheck, netcheckLines } from '../../src/verbs/netcheck.ts'
+
+const home: Netcheck = {
+  v4: 'easy',
+  v6: 'unknown',
+  seen: ['198.51.100.7:7481'],
+  addresses: ['192.168.1.2:7481'],
+  relay: {
+    home: 'abcdef0123456789',
+    state: 'connected',
+    relays: [{ id: 'abcdef0123456789', state: 'connected', rttMs: 12.3 }],
+  },
+  portal: false,
+}
+
+test('netcheck says what is there, and what it means in plain words', () => {
+  assert.deepEqual(netcheckLines(home), [
+    'IPv4   a NAT that gives this device one outside port (easy)',
+    'IPv6   this device has no address',
+    'seen   198.51.100.7:7481',
+    'relay  abcdef01  connected  12.3 ms',
+    '',
+    'Direct paths to all but devices behind hard NATs; those are reached by relay.',
+  ])
+})
+
+test('a network that lets no UDP out, or that answers for the coordinator, is named with what to do', () => {
+  const lines = netcheckLines({ ...home, v4: 'blocked', seen: [], portal: true }).join('\n')
+  assert.match(lines, /UDP does not come back/)
+  assert.match(lines, /sign in to this network/)
+  assert.match(lines, /All goes by relay: this network lets no UDP out/)
+})
+
+test('IPv6 without NAT makes up for a hard NAT', () => {
+  const both = { ...home, v4: 'hard', v6: 'none', addresses: [...home.addresses, '[2001:db8::2]:7481'] } as const
+  assert.match(netcheckLines(both).at(-1) ?? '', /Direct paths to almost everybody/)
+})
