@@ -1,11 +1,13 @@
 import type { Clock, Duration, Endpoint, IpAddress, Logger, WallTime } from '@weft/base'
 import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-protocol'
 import type { DatapathReport } from '@weft/datapath'
+import type { OpenNameServiceSetup } from '@weft/dns'
 import type { MeshId, NodeId } from '@weft/keys'
 import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome } from '@weft/node'
 import { AgentError, messageOf } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
+import { NameService, type NameServiceStatus } from './name-service.ts'
 import { lookForPortal, type NetcheckAnswer, untilSettled } from './netcheck.ts'
 import { RelayLinks } from './relay-links.ts'
 import { type NodeOwner, RunningNode } from './running-node.ts'
@@ -27,6 +29,7 @@ export interface SessionOptions {
   readonly logger: Logger
   readonly localAddresses: () => readonly IpAddress[]
   readonly watchNetwork: (onChange: () => void) => Disposable
+  readonly openNameServiceSetup: OpenNameServiceSetup | undefined
   /** The node cannot go on. */
   readonly onFailed: (error: AgentError) => void
   readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
@@ -37,6 +40,7 @@ export interface SessionOptions {
 export class AgentSession implements NodeOwner {
   readonly #options: SessionOptions
   readonly #node: RunningNode
+  readonly #names: NameService
   readonly #coordinators = new Map<MeshId, CoordinatorLink>()
   readonly #relays = new Map<MeshId, RelayLinks>()
 
@@ -44,6 +48,13 @@ export class AgentSession implements NodeOwner {
     this.#options = options
     const { device, clock, logger, localAddresses, watchNetwork } = options
     this.#node = new RunningNode({ tunnel: device, owner: this, clock, logger, localAddresses, watchNetwork })
+    this.#names = new NameService({
+      directory: this.#node,
+      deliver: (packet) => device.datapath.tell({ kind: 'deliver-packet', packet }),
+      openSetup: options.openNameServiceSetup,
+      clock,
+      logger,
+    })
   }
 
   start(): void {
@@ -71,7 +82,8 @@ export class AgentSession implements NodeOwner {
   }
 
   onReport(report: DatapathReport): void {
-    this.#node.tell({ kind: 'report', report })
+    if (report.kind === 'node-packet') this.#names.onPacket(report.packet)
+    else this.#node.tell({ kind: 'report', report })
   }
 
   status(mesh: MeshId): NodeStatus | undefined {
@@ -87,6 +99,10 @@ export class AgentSession implements NodeOwner {
     const status = await untilSettled(() => this.status(membership.mesh), signal)
     const { v4, v6, seen } = status.network
     return { v4, v6, seen, relay: status.relay, addresses: status.self.endpoints, portal: await portal }
+  }
+
+  names(): NameServiceStatus | null {
+    return this.#names.status()
   }
 
   drops(): Readonly<Record<string, number>> {
@@ -111,6 +127,8 @@ export class AgentSession implements NodeOwner {
   async close(): Promise<void> {
     for (const coordinator of this.#coordinators.values()) coordinator.stop()
     for (const relays of this.#relays.values()) relays.stop()
+    // First: what asks the mesh's resolver when the interface is gone waits for nothing.
+    await this.#names.close()
     await this.#node.stop()
   }
 
@@ -139,6 +157,10 @@ export class AgentSession implements NodeOwner {
       ?.request('publish', { endpoints })
       // On the next connection it is told again.
       .catch((error: unknown) => this.#options.logger.debug('endpoints not told', { reason: messageOf(error) }))
+  }
+
+  onConfigured(): void {
+    this.#names.configured(this.#options.device.name)
   }
 
   sendByRelay({ mesh, relay, to, datagram }: Extract<NodeOutput, { kind: 'send-by-relay' }>): void {

@@ -3,6 +3,7 @@ import { nativeCrypto as crypto } from '@weft/crypto'
 import { nodeAddress6 } from '@weft/identity'
 import type { NodeStatus } from '@weft/node'
 import type { MembershipOnDisk } from './agent-state.ts'
+import type { NameServiceStatus } from './name-service.ts'
 
 /** What `weft status --json` prints. */
 export interface AgentStatus {
@@ -17,6 +18,8 @@ export interface AgentStatus {
   /** `null` while down. */
   readonly network: NodeStatus['network'] | null
   readonly relay: NodeStatus['relay']
+  /** The mesh's resolver; `null` while down. */
+  readonly names: NameServiceStatus | null
   readonly peers: NodeStatus['peers']
   readonly refused: NodeStatus['refused']
   /** Packets and datagrams that went no further while up, by reason. */
@@ -26,6 +29,7 @@ export interface AgentStatus {
 const NOTHING = {
   network: null,
   relay: { home: null, state: 'none', relays: [] },
+  names: null,
   peers: [],
   refused: [],
   dropped: {},
@@ -34,10 +38,13 @@ const NOTHING = {
 export function agentStatus(
   membership: MembershipOnDisk | undefined,
   running: NodeStatus | undefined,
-  dropped: AgentStatus['dropped'] = {},
+  {
+    drops: dropped = {},
+    names = null,
+  }: { readonly drops?: AgentStatus['dropped'] | undefined; readonly names?: AgentStatus['names'] | undefined } = {},
 ): AgentStatus {
   if (membership === undefined) return { state: 'not-joined', self: null, coordinator: null, ...NOTHING }
-  if (running !== undefined) return { ...upStatus(membership, running), dropped }
+  if (running !== undefined) return { ...upStatus(membership, running), names, dropped }
   const { mesh, id, name } = membership
   return {
     state: 'down',
@@ -47,7 +54,7 @@ export function agentStatus(
   }
 }
 
-function upStatus(membership: MembershipOnDisk, running: NodeStatus): Omit<AgentStatus, 'dropped'> {
+function upStatus(membership: MembershipOnDisk, running: NodeStatus): Omit<AgentStatus, 'dropped' | 'names'> {
   const { self, coordinator, network, relay, peers, refused } = running
   return {
     state: 'up',

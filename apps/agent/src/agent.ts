@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { Clock, Duration, IpAddress, Logger } from '@weft/base'
 import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
+import type { OpenNameServiceSetup } from '@weft/dns'
 import type { JoinLink } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
 import { INTERFACE_MTU, type PingOutcome } from '@weft/node'
@@ -17,6 +18,8 @@ import type { OpenTunnel } from './tunnel-device.ts'
 export interface AgentDrivers {
   readonly openTunnel: OpenTunnel
   readonly clock: Clock
+  /** Absent: the machine's own resolver is left alone. */
+  readonly openNameServiceSetup?: OpenNameServiceSetup
   /** All addresses of the machine but those of the interface of that name. */
   localAddresses(except: string): readonly IpAddress[]
   /** Tells when addresses, routes or links change, other than of that interface, until it is disposed of. */
@@ -70,7 +73,10 @@ export class Agent {
 
   status(): AgentStatus {
     const [membership] = this.#memberships
-    return agentStatus(membership, membership && this.#session?.status(membership.mesh), this.#session?.drops())
+    return agentStatus(membership, membership && this.#session?.status(membership.mesh), {
+      drops: this.#session?.drops(),
+      names: this.#session?.names(),
+    })
   }
 
   up(linkText: string | undefined): Promise<Pick<AgentStatus, 'self'>> {
@@ -171,6 +177,7 @@ export class Agent {
         logger,
         localAddresses: () => drivers.localAddresses(device.name),
         watchNetwork: (onChange) => drivers.watchNetwork(device.name, onChange),
+        openNameServiceSetup: drivers.openNameServiceSetup,
         onFailed: (error) => this.#onFailed(error),
         onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),
         onTimestamp: (mesh, latestTimestamp) => this.#keep(mesh, { latestTimestamp }),

@@ -40,6 +40,18 @@ const linkParams = z.strictObject({
 })
 const revokeParams = z.strictObject({ id: z.string().min(1).max(64) })
 
+const someName = z.string().min(1).max(255)
+const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
+/** `device`: this one where absent. */
+const renameParams = z.strictObject({ device: someName.optional(), name: someName })
+const removeParams = z.strictObject({ device: someName })
+const recordParams = z.strictObject({ name: someName, type: recordType, value: someName })
+const recordChoice = z.strictObject({
+  name: someName,
+  type: z.exactOptional(recordType),
+  value: z.exactOptional(someName),
+})
+
 /** What the agent's socket answers; docs and `weft --help` name the verbs that ask. */
 export function controlMethods(
   agent: Agent,
@@ -54,6 +66,13 @@ export function controlMethods(
     'link-create': method('change', linkParams, (params) => agent.request('link-create', params)),
     'link-list': method('read', nothing, () => agent.request('link-list', {})),
     'link-revoke': method('change', revokeParams, (params) => agent.request('link-revoke', params)),
+    rename: method('change', renameParams, ({ device, name }) =>
+      agent.request('rename', { device: device ?? agent.status().self?.id ?? '', name }),
+    ),
+    remove: method('change', removeParams, (params) => agent.request('remove', params)),
+    'name-add': method('change', recordParams, (params) => agent.request('name-add', params)),
+    'name-list': method('read', nothing, () => agent.request('name-list', {})),
+    'name-remove': method('change', recordChoice, (params) => agent.request('name-remove', params)),
   }
 }
 

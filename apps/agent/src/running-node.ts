@@ -11,6 +11,7 @@ import {
 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
+import type { MeshNames } from '@weft/dns'
 import type { MeshId, NodeId } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import {
@@ -41,6 +42,8 @@ export interface NodeOwner {
   doubtRelay(mesh: MeshId, relay: NodeId): void
   /** The machine's network is another: other addresses, another way out, or it slept. */
   onNetworkChanged(addresses: readonly IpAddress[]): void
+  /** The interface has what the node wants it to have. */
+  onConfigured(): void
   /** The node cannot go on. */
   onFailed(error: AgentError): void
 }
@@ -113,6 +116,11 @@ export class RunningNode {
   /** Asks anew how the node looks from outside. */
   askStun(): void {
     this.tell({ kind: 'ask-stun' })
+  }
+
+  /** What the resolver answers from. */
+  names(): readonly MeshNames[] {
+    return this.#node.names()
   }
 
   status(mesh: MeshId): NodeStatus | undefined {
@@ -202,7 +210,9 @@ export class RunningNode {
   #configure(settings: InterfaceSettings): void {
     const leftOut = this.#tunnel.configure(settings)
     if (leftOut.length > 0) this.#logger.warn('no IPv6 on this machine', { addressesLeftOut: leftOut.length })
-    if (settings.addresses.length > 0) this.#becameReady()
+    if (settings.addresses.length === 0) return
+    this.#becameReady()
+    this.#owner.onConfigured()
   }
 
   #onFailed(error: AgentError): void {

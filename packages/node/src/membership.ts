@@ -12,12 +12,14 @@ import {
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
+import type { MeshNames } from '@weft/dns'
 import type { FilterRule } from '@weft/filter'
 import { decodeChain, meshPrefix, nodeAddress6, readCertificate } from '@weft/identity'
 import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
 import { filterRules } from './filter-rules.ts'
 import { KnownPeers } from './known-peers.ts'
 import { membershipStatus, type UnderlayStatus } from './membership-status.ts'
+import { meshNames } from './mesh-names.ts'
 import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
 import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
@@ -110,6 +112,11 @@ export class Membership {
   /** What is routed to this mesh. */
   get prefixes(): readonly Prefix[] {
     return this.#netmap === undefined ? [this.prefix6] : [this.#netmap.mesh.range, this.prefix6]
+  }
+
+  /** What there is to be known of names here; nothing before the first netmap. */
+  names(): MeshNames | undefined {
+    return this.#netmap === undefined ? undefined : meshNames(this, this.#netmap)
   }
 
   filterRules(): FilterRule[] {

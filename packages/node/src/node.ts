@@ -13,6 +13,7 @@ import {
   type Random,
 } from '@weft/base'
 import type { DatapathCommand, DatapathReport, DirectPath, PeerMeters } from '@weft/datapath'
+import type { MeshNames } from '@weft/dns'
 import type { CryptoProvider, MeshId } from '@weft/keys'
 import { isStun, probeSender, Reflexive } from '@weft/traversal'
 import { ReceiverIndices } from '@weft/wireguard'
@@ -56,6 +57,8 @@ export class Node implements Core<NodeInput, NodeOutput> {
   /** As last told, to tell only what differs. */
   #toldRules = ''
   #toldSettings = ''
+  #toldResolvers = ''
+  #names: readonly MeshNames[] | undefined
 
   constructor(options: { readonly crypto: CryptoProvider; readonly random: Random; readonly meters: PeerMeters }) {
     const emit = (output: NodeOutput) => void this.#outputs.push(output)
@@ -79,6 +82,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
       countDrop: (reason) => this.#countDrop(reason),
       onChanged: () => {
         this.#isChanged = true
+        this.#names = undefined
       },
     }
   }
@@ -120,6 +124,12 @@ export class Node implements Core<NodeInput, NodeOutput> {
       },
       now,
     )
+  }
+
+  /** The names of all meshes; the same array until one of them changes. */
+  names(): readonly MeshNames[] {
+    this.#names ??= [...this.#memberships.values()].flatMap((membership) => membership.names() ?? [])
+    return this.#names
   }
 
   /** What came up from the fast path and went no further, since the start; what never happened is left out. */
@@ -258,7 +268,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     this.#remove(stored.mesh, now)
     this.#memberships.set(stored.mesh, new Membership(stored, this.#host, now))
     this.#tellLocalKeys()
-    this.#isChanged = true
+    this.#host.onChanged()
   }
 
   #remove(mesh: MeshId, now: Now): void {
@@ -267,7 +277,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     membership.close(now)
     this.#memberships.delete(mesh)
     this.#tellLocalKeys()
-    this.#isChanged = true
+    this.#host.onChanged()
   }
 
   #onCoordinatorState(input: Extract<NodeInput, { kind: 'coordinator-state' }>): void {
@@ -336,6 +346,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     if (!this.#isChanged) return
     this.#isChanged = false
     this.#tellFilter()
+    this.#tellResolvers()
     if (this.#sockets.port !== undefined) this.#tellInterface()
     this.#publish()
   }
@@ -346,6 +357,14 @@ export class Node implements Core<NodeInput, NodeOutput> {
     if (told === this.#toldRules) return
     this.#toldRules = told
     this.#command({ kind: 'set-filter', rules })
+  }
+
+  /** There this machine asks for names; `Resolver` answers, beside the node. */
+  #tellResolvers(): void {
+    const addresses = this.names().flatMap(({ resolvers }) => resolvers)
+    if (addresses.join() === this.#toldResolvers) return
+    this.#toldResolvers = addresses.join()
+    this.#command({ kind: 'set-node-addresses', addresses })
   }
 
   #tellInterface(): void {

@@ -1,5 +1,6 @@
 import { type IpAddress, type Prefix, prefixContains, type WallTime } from '@weft/base'
 import type { NetmapPeer } from '@weft/coordinator-protocol'
+import { resolverAddress } from '@weft/dns'
 import type { NodeId, PublicKey } from '@weft/keys'
 import type { PeerIndex } from '@weft/wireguard'
 import { Peer } from './peer.ts'
@@ -140,6 +141,7 @@ export class PeerTable {
     if (identity.id === self.id || identity.nodeKey === self.nodeKey) return 'is-self'
     if (self.addresses.includes(claim.address4)) return 'is-self'
     if (!prefixContains(self.range, claim.address4)) return 'address-outside-range'
+    if (claim.address4 === resolverAddress(self.range)) return 'address-taken'
     if (isOther(this.#byAddress.get(claim.address4), claim)) return 'address-taken'
     if (isOther(this.#byNodeKey.get(identity.nodeKey), claim)) return 'node-key-taken'
     return undefined

@@ -6,6 +6,8 @@ import { createRecord, generateNodeKeys, meshPrefix } from '@weft/identity'
 import { Machine, SimulatedNetwork } from './simulated-network.ts'
 import { seededRandom, TestMesh } from './test-mesh.ts'
 
+const RESOLVER = '100.80.0.53' as IpAddress
+
 test('the first packet makes a session and arrives', () => {
   const { alice, bob } = pair()
   assert.deepEqual(alice.pathTo('bob'), { kind: 'idle' })
@@ -85,8 +87,31 @@ test('nobody takes the address of this node, or of another peer', () => {
   assert.equal(alice.refusalOf('bob'), undefined)
   tellClaims(alice, mesh, (claim) => (claim.id === carol.id ? { ...claim, address4: '8.8.8.8' as IpAddress } : claim))
   assert.equal(alice.refusalOf('carol'), 'address-outside-range')
+  tellClaims(alice, mesh, (claim) => (claim.id === carol.id ? { ...claim, address4: RESOLVER } : claim))
+  assert.equal(alice.refusalOf('carol'), 'address-taken')
   alice.tellNetmap(mesh)
   assert.equal(alice.refusalOf('carol'), undefined)
+})
+
+test('names are those of this node and of peers that proved themselves', () => {
+  const { alice, bob, mesh } = pair()
+  const first = alice.node.names()
+  assert.deepEqual(
+    first.map(({ domain }) => domain),
+    ['weft'],
+  )
+  assert.deepEqual(first[0]?.devices, [
+    { name: 'alice', addresses: alice.status().self.addresses },
+    { name: 'bob', addresses: bob.status().self.addresses },
+  ])
+  assert.deepEqual(first[0]?.ownAddresses, alice.status().self.addresses)
+  assert.equal(alice.node.names(), first)
+  const chain = toBase64(new TestMesh(99).chainFor(bob.device.keys, 'ann'))
+  tellClaims(alice, mesh, (claim) => (claim.name === 'bob' ? { ...claim, chain } : claim))
+  assert.deepEqual(
+    alice.node.names()[0]?.devices.map(({ name }) => name),
+    ['alice'],
+  )
 })
 
 test('two peers that swap their addresses both keep a tunnel', () => {

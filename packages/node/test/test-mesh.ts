@@ -53,7 +53,9 @@ export class TestMesh {
 
   addDevice(name: string, owner = 'ann', notAfter = startSeconds + 365 * DAY): TestDevice {
     const keys = generateNodeKeys(this.#random)
-    const number = this.devices.length + 1
+    // .53 is the resolver's.
+    const count = this.devices.length + 1
+    const number = count < 53 ? count : count + 1
     const device: TestDevice = {
       name,
       keys,
