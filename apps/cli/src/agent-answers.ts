@@ -56,6 +56,13 @@ export interface PingLine {
   readonly path: PeerPath
 }
 
+/** Its name is without the domain. */
+export interface MeshRecord {
+  readonly name: string
+  readonly type: string
+  readonly value: string
+}
+
 export interface CreatedLink {
   readonly id: string
   readonly link: string

@@ -67,3 +67,13 @@ export function collectTag(text: string, before: readonly string[]): readonly st
     throw new InvalidArgumentError('A tag has lower-case letters, digits and hyphens, 32 at most.')
   return [...before, text]
 }
+
+export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'TXT'] as const
+export type RecordType = (typeof RECORD_TYPES)[number]
+
+/** In letters of either case. */
+export function parseRecordType(text: string): RecordType {
+  const type = RECORD_TYPES.find((each) => each === text.toUpperCase())
+  if (type === undefined) throw new InvalidArgumentError(`it is one of ${RECORD_TYPES.join(', ')}.`)
+  return type
+}

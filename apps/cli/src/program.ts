@@ -1,4 +1,4 @@
-import { Command, Option, type OutputConfiguration } from 'commander'
+import { Argument, Command, Option, type OutputConfiguration } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import {
   collectTag,
@@ -8,8 +8,10 @@ import {
   parseListen,
   parsePort,
   parseRange,
+  parseRecordType,
   parseStunPort,
   parseUrl,
+  RECORD_TYPES,
 } from './arguments.ts'
 import { parseExpiry } from './duration.ts'
 import { usageLine } from './usage-line.ts'
@@ -42,6 +44,9 @@ export function createProgram(): Command {
   addPing(program)
   addNetcheck(program)
   addLink(program)
+  addRename(program)
+  addRemove(program)
+  addNames(program)
   addWg(program)
   return program
 }
@@ -191,6 +196,62 @@ function addLink(program: Command): void {
 }
 
 /** For the list of verbs; the program itself runs before any of this is loaded. */
+function addRename(program: Command): void {
+  verb(program, 'rename', 'Give this device, or another one, a new name')
+    .argument('<peer-or-name>', 'the device (a name, address or id); alone, the new name of this device')
+    .argument('[name]', 'the new name: letters, digits and hyphens')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: id, name, before'))
+    .addHelpText('after', examples('sudo weft rename laptop', 'sudo weft rename debian-2 nas'))
+    .action(async (peer, name, options) => (await import('./verbs/rename.ts')).rename(peer, name, options))
+}
+
+function addRemove(program: Command): void {
+  verb(program, 'remove', 'Take a device out of the mesh; it comes back with a new link only')
+    .argument('<peer>', 'a name, address or id')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: id, name'))
+    .addHelpText('after', examples('sudo weft remove old-laptop'))
+    .action(async (peer, options) => (await import('./verbs/remove.ts')).remove(peer, options))
+}
+
+function addNames(program: Command): void {
+  const names = verb(program, 'names', 'Names of the mesh besides those of its devices')
+  verb(names, 'add', 'Add a record')
+    .argument('<name>', 'a name below the mesh’s domain')
+    .addArgument(new Argument('<type>', 'of the record').choices(RECORD_TYPES).argParser(parseRecordType))
+    .argument('<value>', 'an address, a whole name, or a text')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: record'))
+    .addHelpText(
+      'after',
+      examples('sudo weft names add git.weft A 100.64.1.2', 'sudo weft names add www.weft CNAME nas.weft'),
+    )
+    .action(async (name, type, value, options) =>
+      (await import('./verbs/names-add.ts')).namesAdd({ name, type, value }, options),
+    )
+  verb(names, 'list', 'Show the records')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: domain, records'))
+    .addHelpText('after', examples('weft names list'))
+    .action(async (options) => (await import('./verbs/names-list.ts')).namesList(options))
+  verb(names, 'remove', 'Remove all records of a name, or one')
+    .argument('<name>', 'a name below the mesh’s domain')
+    .addArgument(new Argument('[type]', 'of those to remove').choices(RECORD_TYPES).argParser(parseRecordType))
+    .argument('[value]', 'of the one to remove')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: records'))
+    .addHelpText('after', examples('sudo weft names remove git.weft', 'sudo weft names remove git.weft A'))
+    .action(async (name, type, value, options) =>
+      (await import('./verbs/names-remove.ts')).namesRemove({ name, type, value }, options),
+    )
+}
+
 function addWg(program: Command): void {
   verb(program, 'wg', 'Serve one WireGuard interface for wg and wg-quick, without a mesh')
     .argument('<name>', 'of the interface')

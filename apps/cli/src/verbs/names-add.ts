@@ -1,0 +1,13 @@
+import type { MeshRecord } from '../agent-answers.ts'
+import { type AgentOptions, askCoordinator } from '../ask.ts'
+import { print, printJson } from '../terminal.ts'
+
+export async function namesAdd(
+  record: { readonly name: string; readonly type: string; readonly value: string },
+  options: AgentOptions & { readonly state?: string; readonly json?: boolean },
+): Promise<void> {
+  const answer = (await askCoordinator(options, 'name-add', record)) as { readonly record: MeshRecord }
+  if (options.json) return printJson(answer)
+  const { name, type, value } = answer.record
+  print(`${name}  ${type}  ${value}`)
+}
