@@ -87,6 +87,11 @@ export class Machine {
     return join(this.directory, inside)
   }
 
+  /** Its `/etc/resolv.conf`, written in place. */
+  writeResolvConf(text: string): void {
+    writeFileSync(join(NAMESPACE_FILES, this.namespace, 'resolv.conf'), text)
+  }
+
   /** Runs to its end. */
   async run(command: string, ...args: readonly string[]): Promise<Outcome> {
     return this.runWith({}, command, ...args)
