@@ -6,6 +6,7 @@
  *   dora  ─┘  the coordinator
  */
 import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { missing } from '@weft/testing/requirements'
 import { Lab, LabMesh, type Machine, type MeshNode, reporting, skipReason, until } from '../src/index.ts'
@@ -138,6 +139,11 @@ describe('names', { skip, timeout: 300_000 }, () => {
   })
 
   claim('work while the coordinator is away, also after a crash', async () => {
+    // Changes are gathered for some seconds before they are written.
+    await until('alice has it on disk', async () => {
+      const saved = savedNetmap(alice.machine)
+      return saved.includes('192.0.2.77') && !saved.includes('attic')
+    })
     mesh.machine.kill()
     assert.deepEqual(await dig(alice, `@${resolver}`, 'bob.weft'), [bob.v4])
     alice.machine.kill()
@@ -168,6 +174,11 @@ const STATE = ['--state', '/var/lib/weft'] as const
 
 async function status(node: MeshNode): Promise<{ names: { resolvers: readonly string[] } | null }> {
   return JSON.parse(await node.machine.weftOk('status', '--json'))
+}
+
+function savedNetmap(machine: Machine): string {
+  const [file = ''] = globSync(machine.path('var/lib/weft/meshes/*/netmap.json'))
+  return readFileSync(file, 'utf8')
 }
 
 async function dig(node: MeshNode, ...args: readonly string[]): Promise<readonly string[]> {
