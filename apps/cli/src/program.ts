@@ -13,6 +13,7 @@ import {
   parseUrl,
   RECORD_TYPES,
 } from './arguments.ts'
+import { shells } from './completion-scripts.ts'
 import { parseExpiry } from './duration.ts'
 import { usageLine } from './usage-line.ts'
 
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   addUp(program)
   addDown(program)
   addStatus(program)
+  addPeers(program)
   addPing(program)
   addNetcheck(program)
   addLink(program)
@@ -48,6 +50,7 @@ export function createProgram(): Command {
   addRemove(program)
   addNames(program)
   addWg(program)
+  addHelpers(program)
   return program
 }
 
@@ -127,9 +130,18 @@ function addDown(program: Command): void {
 function addStatus(program: Command): void {
   verb(program, 'status', 'Show this device, the coordinator and all peers')
     .addOption(socket('the agent’s socket'))
+    .option('-w, --watch', 'again every second, until Ctrl-C')
     .addOption(json('one line: self, coordinator, relay, peers'))
-    .addHelpText('after', examples('weft status', 'weft status --json'))
+    .addHelpText('after', examples('weft status', 'weft status --watch', 'weft status --json'))
     .action(async (options) => (await import('./verbs/status.ts')).status(options))
+}
+
+function addPeers(program: Command): void {
+  verb(program, 'peers', 'List the peers with all their addresses')
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: peers'))
+    .addHelpText('after', examples('weft peers', 'weft peers --json'))
+    .action(async (options) => (await import('./verbs/peers.ts')).peers(options))
 }
 
 function addPing(program: Command): void {
@@ -257,6 +269,29 @@ function addWg(program: Command): void {
     .argument('<name>', 'of the interface')
     .option('-f, --foreground', 'stay in the foreground')
     .addHelpText('after', examples('weft wg wg0 && wg setconf wg0 /etc/wireguard/wg0.conf'))
+}
+
+/** About the command itself. */
+function addHelpers(program: Command): void {
+  verb(program, 'completion', 'Print what makes a shell complete weft’s words')
+    .addArgument(new Argument('<shell>', 'which').choices(shells))
+    .addHelpText(
+      'after',
+      examples(
+        'weft completion bash | sudo tee /etc/bash_completion.d/weft',
+        'weft completion zsh | sudo tee /usr/local/share/zsh/site-functions/_weft',
+        'weft completion fish > ~/.config/fish/completions/weft.fish',
+      ),
+    )
+    .action(async (shell) => (await import('./verbs/completion.ts')).completion(shell))
+  verb(program, 'manual', 'Print the manual page, for man')
+    .addHelpText('after', examples('weft manual | man -l -', 'weft manual | sudo tee /usr/local/share/man/man1/weft.1'))
+    .action(async () => (await import('./verbs/manual.ts')).manual(program))
+  program
+    .command('complete-words', { hidden: true })
+    .argument('[words...]')
+    .helpOption(false)
+    .action(async (words) => (await import('./verbs/complete-words.ts')).completeWords(program, words))
 }
 
 /** Other settings, like `exitOverride`, are the parent's. */

@@ -34,6 +34,12 @@ const requirements = {
   mount: tool(),
   ethtool: tool(),
   wg: tool(),
+  bash: tool(),
+  zsh: tool(),
+  fish: tool(),
+  script: tool(),
+  man: tool(),
+  mandoc: tool(),
   // Where the checkout lies is the user's choice.
   'a checkout that others may enter': {
     isThere: () => isOpenToOthers(import.meta.dirname),

@@ -6,45 +6,94 @@ import { formatAge, formatBytes, formatRoundTrip } from '../format.ts'
 import { formatTable } from '../table.ts'
 import { print, printJson } from '../terminal.ts'
 
-export async function status(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
-  const answer = (await askAgent(options, 'status', {})) as AgentStatus
-  if (options.json) return printJson(answer)
-  for (const line of statusLines(answer, Date.now())) print(line)
+interface StatusOptions extends AgentOptions {
+  readonly json?: boolean
+  readonly watch?: boolean
 }
 
-/** @param now milliseconds since 1970. */
-export function statusLines(answer: AgentStatus, now: number): readonly string[] {
+export async function status(options: StatusOptions): Promise<void> {
+  if (options.watch) return (await import('../status-watch.ts')).watchStatus(options)
+  const answer = (await askAgent(options, 'status', {})) as AgentStatus
+  if (options.json) return printJson(answer)
+  for (const line of statusLines(answer, { now: Date.now(), columns: process.stdout.columns })) print(line)
+}
+
+interface View {
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Of the terminal; missing where the output is none. */
+  readonly columns?: number | undefined
+}
+
+export function statusLines(answer: AgentStatus, view: View): readonly string[] {
   if (answer.self === null) return ['This device belongs to no mesh yet; join with: sudo weft up LINK']
   const lines = [
-    `${oneLine(answer.self.name)}  ${answer.self.addresses.join('  ')}${answer.state === 'up' ? '' : '  (down; sudo weft up brings it back)'}`,
+    `${styleText('bold', oneLine(answer.self.name))}  ${answer.self.addresses.join('  ')}${answer.state === 'up' ? '' : '  (down; sudo weft up brings it back)'}`,
   ]
   if (answer.coordinator !== null)
-    lines.push(`coordinator  ${oneLine(answer.coordinator.url)}  ${answer.coordinator.state}`)
+    lines.push(`coordinator  ${oneLine(answer.coordinator.url)}  ${stateText(answer.coordinator.state)}`)
   if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
-  return [...lines, '', ...peerLines(answer.peers, now)]
+  return [...lines, '', ...peerLines(answer.peers, view)]
 }
 
 function relayLine({ home, state, relays }: RelayState): string {
   const own = relays.find(({ id }) => id === home) ?? relays[0]
   const rtt = own?.rttMs === undefined ? '' : `  ${formatRoundTrip(own.rttMs)}`
   const why = state === 'connected' || own?.reason === undefined ? '' : `  (${oneLine(own.reason)})`
-  return `relay  ${(own?.id ?? '').slice(0, 8)}  ${state}${rtt}${why}`
+  return `relay  ${(own?.id ?? '').slice(0, 8)}  ${stateText(state)}${rtt}${why}`
 }
 
-const heads = ['PEER', 'ADDRESS', 'PATH', 'RTT', 'RX', 'TX', 'HANDSHAKE'] as const
+function stateText(state: string): string {
+  return styleText(state === 'connected' ? 'green' : 'red', state)
+}
 
-function peerLines(peers: readonly PeerStatus[], now: number): readonly string[] {
+interface Column {
+  readonly head: string
+  readonly isNumber?: boolean
+  readonly cell: (peer: PeerStatus, now: number) => string
+}
+
+const name: Column = { head: 'PEER', cell: (peer) => oneLine(peer.name) }
+const address: Column = { head: 'ADDRESS', cell: (peer) => peer.addresses[0] ?? '' }
+const path: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? oneLine(describePath(peer.path)) : 'offline') }
+const shortPath: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? peer.path.kind : 'offline') }
+const roundTrip: Column = {
+  head: 'RTT',
+  isNumber: true,
+  cell: ({ path }) => formatRoundTrip('rttMs' in path ? path.rttMs : undefined),
+}
+const received: Column = { head: 'RX', isNumber: true, cell: (peer) => formatBytes(peer.rxBytes) }
+const sent: Column = { head: 'TX', isNumber: true, cell: (peer) => formatBytes(peer.txBytes) }
+const handshake: Column = {
+  head: 'HANDSHAKE',
+  cell: (peer, now) => (peer.lastHandshake === null ? 'never' : formatAge(Date.parse(peer.lastHandshake), now)),
+}
+
+/** From the whole down to what a narrow terminal has room for. */
+const layouts: readonly (readonly Column[])[] = [
+  [name, address, path, roundTrip, received, sent, handshake],
+  [name, address, shortPath, roundTrip, received, sent, handshake],
+  [name, address, shortPath, roundTrip, received, sent],
+  [name, address, shortPath],
+]
+
+function peerLines(peers: readonly PeerStatus[], { now, columns = Number.POSITIVE_INFINITY }: View): readonly string[] {
   if (peers.length === 0) return ['No peers yet; weft link create makes a link to let one in']
-  const rows = peers.map((peer) => [
-    oneLine(peer.name),
-    peer.addresses[0] ?? '',
-    peer.online || peer.path.kind === 'direct' ? oneLine(describePath(peer.path)) : 'offline',
-    formatRoundTrip(peer.path.rttMs),
-    formatBytes(peer.rxBytes),
-    formatBytes(peer.txBytes),
-    peer.lastHandshake === null ? 'never' : formatAge(Date.parse(peer.lastHandshake), now),
-  ])
-  const [head = '', ...body] = formatTable(heads, rows, new Set(['RTT', 'RX', 'TX']))
+  const tables = layouts.map((layout) => tableOf(layout, peers, now))
+  const [head = '', ...body] =
+    tables.find((lines) => lines.every((line) => line.length <= columns)) ?? tables.at(-1) ?? []
   // Looks at the stream itself: plain where nobody looks, or where NO_COLOR asks for it.
   return [styleText('bold', head), ...body.map((line, i) => (peers[i]?.online ? line : styleText('dim', line)))]
+}
+
+function tableOf(layout: readonly Column[], peers: readonly PeerStatus[], now: number): readonly string[] {
+  return formatTable(
+    layout.map(({ head }) => head),
+    peers.map((peer) => layout.map(({ cell }) => cell(peer, now))),
+    new Set(layout.filter(({ isNumber }) => isNumber).map(({ head }) => head)),
+  )
+}
+
+function isThere(peer: PeerStatus): boolean {
+  return peer.online || peer.path.kind === 'direct'
 }

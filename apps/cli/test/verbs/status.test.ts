@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import type { AgentStatus, PeerStatus } from '../../src/agent-answers.ts'
+import { screenOf } from '../../src/status-watch.ts'
 import { statusLines } from '../../src/verbs/status.ts'
 
 const NOW = Date.parse('2030-01-01T00:01:00Z')
@@ -39,6 +40,20 @@ test('status shows the relay, with why it is away, and why a path is relayed', (
     relays: [{ id: 'abcdef0123', state: 'away', reason: 'nothing listens there' }],
   }
   assert.equal(lines({ ...status([]), relay: away })[2], 'relay  abcdef01  away  (nothing listens there)')
+})
+
+test('a narrow terminal gets the columns that it has room for, and no line that wraps', () => {
+  const far = { ...laptop, path: { ...laptop.path, endpoint: '[2001:db8:1234:5678:9abc:def0:1234:5678]:7481' } }
+  for (const columns of [120, 100, 80, 60, 40]) {
+    const table = statusLines(status([far]), { now: NOW, columns }).slice(3)
+    for (const line of table) assert.ok(stripVTControlCharacters(line).length <= columns, `${columns}: ${line}`)
+    assert.match(table.join(), /laptop +100\.64\.1\.2 +direct/)
+  }
+})
+
+test('a screen has as many lines as the terminal, and says what it left out', () => {
+  assert.equal(screenOf(['a', 'b'], 3), '\u001b[Ha\u001b[K\nb\u001b[K\n\u001b[J')
+  assert.match(screenOf(['a', 'b', 'c', 'd'], 4), /^\S*a\S*\nb\S*\n… 2 more; .*\n\S*$/)
 })
 
 test('without peers it says how to let one in', () => {
@@ -92,7 +107,7 @@ function status(peers: readonly PeerStatus[]): AgentStatus {
 }
 
 const lines = (answer: AgentStatus): readonly string[] =>
-  statusLines(answer, NOW).map((line) => squeezed(stripVTControlCharacters(line)))
+  statusLines(answer, { now: NOW }).map((line) => squeezed(stripVTControlCharacters(line)))
 
 /** How many spaces lie between two columns is the table's test. */
 const squeezed = (line: string): string => line.replaceAll(/ {2,}/g, '  ')
