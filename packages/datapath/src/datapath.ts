@@ -52,6 +52,8 @@ export type DatapathCommand =
   /** The initiator's becomes current at once and releases what is staged, the responder's when the peer first uses it. */
   | { readonly kind: 'install-session'; readonly peer: PeerIndex; readonly session: TransportSession }
   | { readonly kind: 'forget-sessions'; readonly peer: PeerIndex }
+  /** Sends in none of them any more; what is under way to us is received till they end. */
+  | { readonly kind: 'retire-sessions'; readonly peer: PeerIndex }
   | { readonly kind: 'send-keepalive'; readonly peer: PeerIndex }
   /** Drops what waits for a session; the next packet is reported as `session-wanted` again. */
   | { readonly kind: 'drop-staged'; readonly peer: PeerIndex }

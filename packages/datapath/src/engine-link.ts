@@ -169,6 +169,7 @@ export class EngineLink {
         owner.command({ kind: 'install-session', peer, session: output.session })
         return
       case 'forget-sessions':
+      case 'retire-sessions':
         this.#offered.delete(peer)
         owner.onSessionsForgotten(peer)
         owner.command(output)

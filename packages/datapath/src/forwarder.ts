@@ -144,6 +144,9 @@ export class Forwarder implements PeerMeters {
       case 'forget-sessions':
         peer.sessions.forget()
         break
+      case 'retire-sessions':
+        peer.sessions.retire()
+        break
       case 'send-keepalive':
         state.drop(this.#outbound.sendKeepalive(peer, now))
         break

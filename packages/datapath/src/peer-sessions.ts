@@ -139,6 +139,16 @@ export class PeerSessions {
     return true
   }
 
+  /** Nothing is sent in a session from now on; what was sent to us in the current one is still received. */
+  retire(): void {
+    this.#release(this.#next)
+    this.#next = undefined
+    if (this.#current === undefined) return
+    this.#release(this.#previous)
+    this.#previous = this.#current
+    this.#current = undefined
+  }
+
   forget(): void {
     this.#release(this.#previous)
     this.#release(this.#current)

@@ -175,6 +175,7 @@ export class SimulatedNode {
         this.#tell({ kind: 'install-session', peer: output.peer, session: output.session })
         break
       case 'forget-sessions':
+      case 'retire-sessions':
       case 'send-keepalive':
       case 'drop-staged':
       case 'watch-activity':

@@ -21,7 +21,7 @@ export type EngineInput<Source> =
   | { readonly kind: 'set-preshared-key'; readonly peer: PeerIndex; readonly presharedKey?: Uint8Array }
   /** At most so long without a packet in either direction, beginning with one at once; absent: any time. */
   | { readonly kind: 'set-persistent-keepalive'; readonly peer: PeerIndex; readonly interval?: Duration }
-  /** All sessions end, and the peer that has the new key as its own is removed. Absent: no handshakes till there is one. */
+  /** All sessions are retired, and the peer that has the new key as its own is removed. Absent: no handshakes till there is one. */
   | { readonly kind: 'set-private-key'; readonly privateKey?: PrivateKey<'node'> }
   /**
    * `source` is where an answer to it goes; the engine only hands it back. `origin` stands for it in cookies and limits: the
@@ -66,6 +66,8 @@ export type EngineOutput<Source> =
   /** What cookies for messages to that key are made with from now on, so that who has one may be let in first. */
   | { readonly kind: 'cookie-secret'; readonly key: PublicKey<'node'>; readonly secret: Uint8Array }
   | { readonly kind: 'forget-sessions'; readonly peer: PeerIndex }
+  /** The own key is another: nothing more is sent in them, but what the peer sent before it knew is still received. */
+  | { readonly kind: 'retire-sessions'; readonly peer: PeerIndex }
   /** It has our own public key, and is not there any more. */
   | { readonly kind: 'peer-removed'; readonly peer: PeerIndex }
   | { readonly kind: 'send-keepalive'; readonly peer: PeerIndex }

@@ -159,14 +159,14 @@ export class Tunnel<Source> {
     this.#timers.clearAll()
   }
 
-  /** Sessions of the old key end; a handshake under way begins anew. */
+  /** Sessions of the old key only receive; a handshake under way begins anew. */
   onPrivateKeyChanged(now: Now): void {
     const isWanted = this.#attempt.kind !== 'none'
     this.#transitionTo({ kind: 'none' })
     this.#forgetMessage()
     this.#remote.setPrivateKey(this.#context.local?.privateKey)
     this.#handshakeSentAt = undefined
-    if (this.#timers.isSet('forget-sessions')) this.#forgetSessions()
+    if (this.#current !== undefined || this.#next !== undefined) this.#retireSessions()
     if (isWanted) this.#wantHandshake(now)
   }
 
@@ -350,6 +350,13 @@ export class Tunnel<Source> {
   #sendKeepalive(now: Instant): void {
     this.#context.emit({ kind: 'send-keepalive', peer: this.peer })
     this.#liveness.onKeepaliveSent(now)
+  }
+
+  #retireSessions(): void {
+    this.#current = undefined
+    this.#next = undefined
+    this.#timers.clear('new-handshake', 'keepalive')
+    this.#context.emit({ kind: 'retire-sessions', peer: this.peer })
   }
 
   #forgetSessions(): void {

@@ -13,13 +13,14 @@ const newKey = PrivateKey.generate('node', new SeededRandom(99))
 const newPublicKey = newKey.publicKey(opensslCrypto)
 
 describe('another private key', () => {
-  test('ends all sessions, once', () => {
+  test('retires all sessions, once, and forgets them when their time has come', () => {
     const { alice, bob } = enginePair()
     alice.receive(messageIn(bob.receive(alice.initiate(at(0)), at(0)), 'send-response'), at(0))
     const outputs = alice.tell({ kind: 'set-private-key', privateKey: newKey }, at(1))
-    assert.deepEqual(outputs, [{ kind: 'forget-sessions', peer: PEER }])
-    assert.equal(alice.engine.nextTimeout(), undefined)
+    assert.deepEqual(outputs, [{ kind: 'retire-sessions', peer: PEER }])
     assert.deepEqual(alice.tell({ kind: 'set-private-key', privateKey: newKey }, at(2)), [], 'the same again')
+    assert.deepEqual(alice.wake(at(540 * SECOND)), [{ kind: 'forget-sessions', peer: PEER }])
+    assert.equal(alice.engine.nextTimeout(), undefined)
   })
 
   test('that is the one it had changes nothing', () => {
@@ -68,6 +69,20 @@ describe('another private key', () => {
       Array.from({ length: 1999 }, (_, i) => `${1001 + i}`),
     )
     assert.ok(net.isAgreed)
+  })
+
+  test('loses nothing that the other end sends before it knows', () => {
+    const net = new TwoNodes()
+    for (let i = 0; i < 2000; i++) net.send(net.bob, `${i}`, i * 10)
+    net.at(10 * SECOND + 5, (now) => {
+      net.alice.engine.handle({ kind: 'set-private-key', privateKey: newKey }, now)
+      net.alice.settle(now)
+    })
+    net.run(21 * SECOND)
+    assert.deepEqual(
+      net.alice.delivered,
+      Array.from({ length: 2000 }, (_, i) => `${i}`),
+    )
   })
 
   test('lets a packet from the other end through again as soon as it knows the key', () => {

@@ -137,4 +137,14 @@ export function sessionClaims(make: MakeHarness): void {
     scene.h.portPacket(fromAlice(2))
     await scene.h.takeReport('session-wanted')
   })
+
+  claimOf(make, 'retired sessions still open what comes, and the next packet wants a new one', async (scene) => {
+    const bob = await scene.connectBob()
+    await scene.tell({ kind: 'retire-sessions', peer: BOB })
+    scene.h.receive(bob.seal(fromBob(1)))
+    await scene.expectDelivered(fromBob(1))
+    scene.h.portPacket(fromAlice(2))
+    await scene.h.takeReport('session-wanted')
+    await scene.expectSealed(await scene.install(scene.farEnd(8)), fromAlice(2))
+  })
 }

@@ -112,6 +112,10 @@ export class SimulatedNode {
       case 'forget-sessions':
         this.current = this.next = this.previous = undefined
         break
+      case 'retire-sessions':
+        this.previous = this.current ?? this.previous
+        this.current = this.next = undefined
+        break
       case 'send-keepalive':
         if (this.#canSend(now.instant)) this.#seal(undefined, now)
         else this.#wantSession(now)
