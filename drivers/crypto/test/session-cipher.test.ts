@@ -1,99 +1,138 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { nativeCrypto, SessionCipher } from '@weft/crypto'
-import { addressOf } from '@weft/native'
+import { describe, test } from 'node:test'
+import {
+  composedSessionCiphers,
+  evpSessionCiphers,
+  nativeCrypto,
+  SESSION_CIPHER_SLACK,
+  type SessionCipherFactory,
+} from '@weft/crypto'
+import { Arena } from '@weft/native'
 
 const key = Uint8Array.from({ length: 32 }, (_, i) => i * 7)
+const OTHER_KEY = new Uint8Array(32)
 const NOTHING = new Uint8Array(0)
+const TAG = 16
+const BEFORE = 5
+const MARK = 0xa5
+const LENGTHS = [0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 500, 1408, 1419, 1420, 1424, 9000, 65_000]
 
-test('a session cipher seals as the provider does with the counter as nonce', () => {
-  for (const [low, high] of [
-    [0, 0],
-    [1, 0],
-    [0xffffffff, 0],
-    [5, 0x0fffffff],
-  ] as const) {
-    for (const length of [0, 16, 1420]) {
-      const text = Uint8Array.from({ length }, (_, i) => i)
-      assert.deepEqual(sealed(text, low, high), nativeCrypto.seal(key, nonceOf(low, high), text, NOTHING))
-    }
-  }
-})
+for (const [name, ciphers] of Object.entries({ composed: composedSessionCiphers, EVP: evpSessionCiphers })) {
+  describe(`the ${name} session cipher`, () => {
+    test('seals as the provider does with the counter as nonce, at every length', () => {
+      for (const [low, high] of [
+        [0, 0],
+        [1, 0],
+        [0xffffffff, 0],
+        [5, 0x0fffffff],
+      ] as const)
+        for (const length of LENGTHS) {
+          const expected = nativeCrypto.seal(key, nonceOf(low, high), textOf(length), NOTHING)
+          assert.deepEqual(sealed(ciphers, textOf(length), low, high), expected)
+        }
+    })
 
-test('a session cipher opens in place what was sealed', () => {
-  const text = Uint8Array.from({ length: 1420 }, (_, i) => i)
-  const memory = sealed(text, 9, 0)
-  using cipher = opener()
-  const at = addressOf(memory)
-  assert.ok(cipher.open(9, 0, at, text.length, at))
-  assert.deepEqual(memory.subarray(0, text.length), text)
-})
+    test('opens in place what the provider sealed, at every length', () => {
+      for (const length of LENGTHS) {
+        const message = nativeCrypto.seal(key, nonceOf(9, 3), textOf(length), NOTHING)
+        assert.deepEqual(opened(ciphers, message, 9, 3), textOf(length))
+      }
+    })
 
-test('a changed byte, another counter and another key do not open, and the next message does', () => {
-  const memory = sealed(Uint8Array.of(1, 2, 3), 9, 0)
-  using cipher = opener()
-  const opens = (bytes: Uint8Array, low: number, high = 0): boolean => {
-    const output = new Uint8Array(3)
-    const holds = cipher.open(low, high, addressOf(bytes), 3, addressOf(output))
-    assert.ok(!holds || output[0] === 1)
-    return holds
-  }
-  for (let at = 0; at < memory.length; at++)
-    assert.ok(
-      !opens(
-        memory.map((byte, i) => (i === at ? byte ^ 1 : byte)),
-        9,
-      ),
-    )
-  assert.ok(!opens(memory, 8))
-  assert.ok(!opens(memory, 9, 1))
-  assert.ok(!opens(nativeCrypto.seal(NOTHING_KEY, nonceOf(9, 0), Uint8Array.of(1, 2, 3), NOTHING), 9))
-  assert.ok(opens(memory, 9))
-})
+    test('does not open what was changed in any bit, nor with another counter or key', () => {
+      const message = nativeCrypto.seal(key, nonceOf(9, 0), Uint8Array.of(1, 2, 3), NOTHING)
+      for (let bit = 0; bit < message.length * 8; bit++) {
+        const changed = message.map((byte, i) => (i === bit >>> 3 ? byte ^ (1 << (bit & 7)) : byte))
+        assert.equal(opened(ciphers, changed, 9, 0), undefined)
+      }
+      assert.equal(opened(ciphers, message, 8, 0), undefined)
+      assert.equal(opened(ciphers, message, 9, 1), undefined)
+      const foreign = nativeCrypto.seal(OTHER_KEY, nonceOf(9, 0), Uint8Array.of(1, 2, 3), NOTHING)
+      assert.equal(opened(ciphers, foreign, 9, 0), undefined)
+    })
 
-test('a keepalive, nothing but a tag, seals and opens', () => {
-  const memory = sealed(NOTHING, 3, 0)
-  using cipher = opener()
-  const at = addressOf(memory)
-  assert.ok(cipher.open(3, 0, at, 0, at))
-  assert.ok(!cipher.open(4, 0, at, 0, at))
-})
+    test('opens the next message after one that did not hold', () => {
+      const { arena, at } = arenaWith(nativeCrypto.seal(key, nonceOf(2, 0), textOf(1420), NOTHING))
+      const cipher = ciphers(arena)(key, 'open')
+      const good = arena.bytes.slice()
+      arena.bytes.set([1, 2, 3], at)
+      assert.ok(!cipher.open(2, 0, at, 1420))
+      arena.bytes.set(good)
+      assert.ok(cipher.open(2, 0, at, 1420))
+      cipher.free()
+    })
 
-test('two ciphers in turns do not disturb each other', () => {
-  const first = Uint8Array.of(1)
-  assert.deepEqual(sealed(first, 1, 0), nativeCrypto.seal(key, nonceOf(1, 0), first, NOTHING))
-  using cipher = opener()
-  const memory = sealed(first, 2, 0)
-  sealed(first, 3, 0)
-  const at = addressOf(memory)
-  assert.ok(cipher.open(2, 0, at, 1, at))
-})
+    test('leaves what lies before and behind as it was', () => {
+      for (const length of LENGTHS) {
+        for (const direction of ['seal', 'open'] as const) {
+          const { arena, at } = arenaWith(new Uint8Array(length + TAG))
+          const cipher = ciphers(arena)(key, direction)
+          if (direction === 'seal') cipher.seal(1, 0, at, length)
+          else assert.ok(!cipher.open(1, 0, at, length))
+          cipher.free()
+          const around = [...arena.bytes.subarray(0, at), ...arena.bytes.subarray(at + length + TAG)]
+          assert.ok(around.every((byte) => byte === MARK))
+        }
+      }
+    })
 
-test('a freed cipher, and one made for the other direction, throw', () => {
-  const memory = new Uint8Array(16)
-  const at = addressOf(memory)
-  const cipher = new SessionCipher(key, 'open')
-  assert.throws(() => cipher.seal(0, 0, at, 0, at))
-  cipher.free()
-  cipher.free()
-  assert.throws(() => cipher.open(0, 0, at, 0, at))
-  assert.throws(() => new SessionCipher(key.subarray(1), 'seal'))
-})
+    test('is not disturbed by another one used in turns with it', () => {
+      const { arena, at } = arenaWith(nativeCrypto.seal(key, nonceOf(2, 0), textOf(40), NOTHING))
+      const cipher = ciphers(arena)(key, 'open')
+      sealed(ciphers, textOf(100), 3, 0, OTHER_KEY)
+      assert.ok(cipher.open(2, 0, at, 40))
+      assert.deepEqual(arena.bytes.slice(at, at + 40), textOf(40))
+      cipher.free()
+    })
 
-const NOTHING_KEY = new Uint8Array(32)
-
-function opener(): SessionCipher & Disposable {
-  const cipher = new SessionCipher(key, 'open')
-  return Object.assign(cipher, { [Symbol.dispose]: () => cipher.free() })
+    test('throws once it is freed, for the other direction, and for a key of another length', () => {
+      const { arena, at } = arenaWith(new Uint8Array(TAG))
+      const cipher = ciphers(arena)(key, 'open')
+      assert.throws(() => cipher.seal(0, 0, at, 0))
+      cipher.free()
+      cipher.free()
+      assert.throws(() => cipher.open(0, 0, at, 0))
+      assert.throws(() => ciphers(arena)(key.subarray(1), 'seal'))
+    })
+  })
 }
 
-function sealed(text: Uint8Array, low: number, high: number): Uint8Array {
-  const memory = new Uint8Array(text.length + 16)
-  memory.set(text)
-  const cipher = new SessionCipher(key, 'seal')
-  cipher.seal(low, high, addressOf(memory), text.length, addressOf(memory))
+const textOf = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i)
+
+/** At an odd place, with marks around it. */
+function arenaWith(bytes: Uint8Array): { readonly arena: Arena; readonly at: number } {
+  const arena = new Arena(BEFORE + bytes.length + SESSION_CIPHER_SLACK)
+  arena.bytes.fill(MARK)
+  arena.bytes.set(bytes, BEFORE)
+  return { arena, at: BEFORE }
+}
+
+function sealed(
+  ciphers: (arena: Arena) => SessionCipherFactory,
+  text: Uint8Array,
+  low: number,
+  high: number,
+  by = key,
+): Uint8Array {
+  const { arena, at } = arenaWith(new Uint8Array(text.length + TAG))
+  arena.bytes.set(text, at)
+  const cipher = ciphers(arena)(by, 'seal')
+  cipher.seal(low, high, at, text.length)
   cipher.free()
-  return memory
+  return arena.bytes.slice(at, at + text.length + TAG)
+}
+
+function opened(
+  ciphers: (arena: Arena) => SessionCipherFactory,
+  message: Uint8Array,
+  low: number,
+  high: number,
+): Uint8Array | undefined {
+  const { arena, at } = arenaWith(message)
+  const cipher = ciphers(arena)(key, 'open')
+  const holds = cipher.open(low, high, at, message.length - TAG)
+  cipher.free()
+  return holds ? arena.bytes.slice(at, at + message.length - TAG) : undefined
 }
 
 function nonceOf(low: number, high: number): Uint8Array {

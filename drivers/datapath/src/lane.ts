@@ -1,4 +1,5 @@
 import { type Duration, type Instant, invariant } from '@weft/base'
+import { sessionCiphers } from '@weft/crypto'
 import {
   type DatapathCommand,
   type DatapathReport,
@@ -15,7 +16,6 @@ import type { CryptoProvider } from '@weft/keys'
 import { Arena, SystemError, type WakeSignal } from '@weft/native'
 import { type PacketParts, VIRTIO_HEADER } from '@weft/packet'
 import type { PeerIndex } from '@weft/wireguard'
-import { arenaCiphers } from './arena-cipher.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { IncomingBatch } from './incoming-batch.ts'
 import type { LaneCommand, LaneMemory, LaneMessage } from './lane-messages.ts'
@@ -80,6 +80,8 @@ export class Lane implements ForwarderOutlet {
   readonly #forwarder: Forwarder
   /** The message in hand; -1: none. */
   #message = -1
+  /** The peer that was last followed by it: all datagrams of a message come from one place. */
+  #followed = -1
   #isStopped = false
 
   constructor(options: LaneOptions) {
@@ -95,7 +97,7 @@ export class Lane implements ForwarderOutlet {
       memory: this.#arena.bytes,
       scratch: this.#arena.take(FORWARDER_SCRATCH_BYTES),
       crypto: options.crypto,
-      cipher: arenaCiphers(this.#arena),
+      cipher: sessionCiphers(this.#arena),
       meters: options.memory.meters,
       drops: options.memory.drops,
       joins: joinsOf(options.port.offloads),
@@ -167,7 +169,9 @@ export class Lane implements ForwarderOutlet {
   }
 
   follow(peer: PeerIndex): DirectPath | undefined {
-    return this.#message < 0 ? undefined : this.#underlay.follow(peer, this.#incoming, this.#message)
+    if (this.#message < 0 || this.#followed === peer) return undefined
+    this.#followed = peer
+    return this.#underlay.follow(peer, this.#incoming, this.#message)
   }
 
   /** How many packets there were. */
@@ -200,6 +204,7 @@ export class Lane implements ForwarderOutlet {
       return
     }
     this.#message = message
+    this.#followed = -1
     const start = this.#messageSlots + message * PACKET_SLOT_BYTES
     const length = this.#incoming.length(message)
     const stride = this.#incoming.stride(message)

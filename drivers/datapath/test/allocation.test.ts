@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { getHeapStatistics } from 'node:v8'
 import { type Instant, instant, type Prefix } from '@weft/base'
-import { nativeCrypto } from '@weft/crypto'
+import { nativeCrypto, sessionCiphers } from '@weft/crypto'
 import {
   DROPS_BYTES,
   FORWARDER_SCRATCH_BYTES,
@@ -15,7 +15,6 @@ import { Arena } from '@weft/native'
 import { type PacketParts, VIRTIO_HEADER } from '@weft/packet'
 import type { PeerIndex, TransportSession } from '@weft/wireguard'
 import { type BigPacket, bigPacket, virtioHeaderOf } from '../../../packages/packet/test/big-packet.ts'
-import { arenaCiphers } from '../src/arena-cipher.ts'
 
 const PEER = 0 as PeerIndex
 const NOW = 1000.5 as Instant
@@ -40,7 +39,7 @@ class End {
       memory: this.arena.bytes,
       scratch,
       crypto: nativeCrypto,
-      cipher: arenaCiphers(this.arena),
+      cipher: sessionCiphers(this.arena),
       meters: new ArrayBuffer(METERS_BYTES),
       drops: new ArrayBuffer(DROPS_BYTES),
       joins: 'tcp-udp',

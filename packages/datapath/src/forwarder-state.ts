@@ -16,8 +16,10 @@ export const MAX_PACKET_BYTES = 40 + 65_535
 export const PACKET_SLOT_BYTES = 65_640
 /** Where packets begin in slots of the forwarder's own: what a port wants before them has room there. */
 export const OWN_PACKET_OFFSET = 16
+/** What ciphers may use behind a tag. */
+const CIPHER_SLACK_BYTES = 16
 /** What the forwarder has for itself: packets it builds, datagrams that came by relay, and what waits to be sent. */
-export const FORWARDER_SCRATCH_BYTES = 2 * PACKET_SLOT_BYTES + SEND_QUEUE_BYTES
+export const FORWARDER_SCRATCH_BYTES = 2 * PACKET_SLOT_BYTES + SEND_QUEUE_BYTES + CIPHER_SLACK_BYTES
 
 /** Who moves the bytes for a forwarder: sockets and packet port, or what stands for them. */
 export interface ForwarderOutlet {

@@ -86,7 +86,7 @@ export class Inbound {
     if (isCounterExhausted(low, high)) return 'counter-exhausted'
     const packet = offset + TRANSPORT_HEADER
     const packetLength = length - TRANSPORT_HEADER - TAG
-    if (!session.opening.open(low, high, packet, packetLength, packet)) return 'not-authentic'
+    if (!session.opening.open(low, high, packet, packetLength)) return 'not-authentic'
     if (!session.window.accept(low, high)) return 'replayed'
     const peer = state.peer(session.peer)
     if (peer === undefined) return 'unknown-receiver'

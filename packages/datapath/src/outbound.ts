@@ -184,7 +184,7 @@ export class Outbound {
     const packet = slot + TRANSPORT_HEADER
     if (padded > length) state.memory.fill(0, packet + length, packet + padded)
     this.#writeHeader(slot, session)
-    session.sealing.seal(session.counterLow, session.counterHigh, packet, padded, packet)
+    session.sealing.seal(session.counterLow, session.counterHigh, packet, padded)
     session.advanceCounter()
     const bytes = TRANSPORT_HEADER + padded + TAG
     if (!this.#dispatch(peer, slot, bytes)) return

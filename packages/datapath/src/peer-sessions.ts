@@ -7,12 +7,15 @@ import {
   type TransportSession,
 } from '@weft/wireguard'
 
-/** An AEAD with its key, over offsets in the forwarder's memory. Frees what the key lies in when told, once. */
+/**
+ * An AEAD with its key, in place over the forwarder's memory, of which `CIPHER_SLACK_BYTES` behind every tag are there too and stay as they
+ * are. Frees what the key lies in when told, once.
+ */
 export interface PacketCipher {
-  /** Writes the ciphertext and the 16-byte tag behind it; in place where `output` is `offset`. */
-  seal(counterLow: number, counterHigh: number, offset: number, length: number, output: number): void
-  /** `length` is the ciphertext's, the tag lies behind it. False: it does not hold, and the output is rubbish. */
-  open(counterLow: number, counterHigh: number, offset: number, length: number, output: number): boolean
+  /** Makes the plaintext ciphertext, and writes the 16-byte tag behind it. */
+  seal(counterLow: number, counterHigh: number, offset: number, length: number): void
+  /** `length` is the ciphertext's, the tag lies behind it. False: it does not hold, and what lies there is rubbish. */
+  open(counterLow: number, counterHigh: number, offset: number, length: number): boolean
   free(): void
 }
 

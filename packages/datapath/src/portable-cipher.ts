@@ -24,18 +24,18 @@ class PortableCipher implements PacketCipher {
     this.#key = key
   }
 
-  seal(counterLow: number, counterHigh: number, offset: number, length: number, output: number): void {
+  seal(counterLow: number, counterHigh: number, offset: number, length: number): void {
     this.#setNonce(counterLow, counterHigh)
     const plaintext = this.#memory.subarray(offset, offset + length)
-    this.#memory.set(this.#crypto.seal(this.#key, this.#nonce, plaintext, NOTHING), output)
+    this.#memory.set(this.#crypto.seal(this.#key, this.#nonce, plaintext, NOTHING), offset)
   }
 
-  open(counterLow: number, counterHigh: number, offset: number, length: number, output: number): boolean {
+  open(counterLow: number, counterHigh: number, offset: number, length: number): boolean {
     this.#setNonce(counterLow, counterHigh)
     const ciphertext = this.#memory.subarray(offset, offset + length + TAG)
     const plaintext = this.#crypto.open(this.#key, this.#nonce, ciphertext, NOTHING)
     if (plaintext === undefined) return false
-    this.#memory.set(plaintext, output)
+    this.#memory.set(plaintext, offset)
     return true
   }
 
