@@ -1,4 +1,5 @@
 import { closeSync, writeSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { assertNever, CoreRunner, type Logger } from '@weft/base'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { DatapathReport } from '@weft/datapath'
@@ -13,6 +14,8 @@ import type { WgOptions } from './wg-options.ts'
 /** As all implementations have it: what remains of 1,500 for an IPv6 underlay. */
 const DEFAULT_MTU = 1420
 const HEARTBEAT_EVERY_MS = 1_000
+/** Then everything has been loaded; what was compiled is kept for the next start. */
+const SETTLED_MS = 1_000
 
 /** Serves the interface until it or its socket is deleted, or a signal comes, and leaves nothing behind. */
 export async function runInForeground(options: WgOptions): Promise<void> {
@@ -20,6 +23,7 @@ export async function runInForeground(options: WgOptions): Promise<void> {
   try {
     const program = await WgProgram.start(options, logger)
     tell(options.readyFd, READY)
+    setTimeout(flushCompileCache, SETTLED_MS).unref()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => program.end(signal))
     await program.ended
   } catch (error) {

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { type Instant, invariant } from '@weft/base'
 import { nativeCrypto } from '@weft/crypto'
@@ -30,6 +31,8 @@ function run(start: LaneStart, post: (message: LaneMessage) => void): void {
       post,
     })
     post({ kind: 'ready', portName: device.name })
+    // Else only a thread that ends keeps what it has compiled.
+    flushCompileCache()
     runLane(lane, post)
   }
   start.inbox.close()
