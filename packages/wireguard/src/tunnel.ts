@@ -14,9 +14,6 @@ import {
   CROSSING_TIMEOUT,
   FORGET_AFTER_TIME,
   INITIATION_INTERVAL,
-  REJECT_AFTER_TIME,
-  REKEY_AFTER_TIME,
-  REKEY_AFTER_TIME_RECEIVING,
   REKEY_ATTEMPT_TIME,
   REKEY_JITTER_LIMIT,
   REKEY_TIMEOUT,
@@ -31,10 +28,10 @@ import {
   openInitiation,
   type PendingInitiation,
   type ReadInitiation,
-  type TransportKeys,
 } from './handshake.ts'
 import type { HandshakeDropReason } from './handshake-drop.ts'
 import { isLaterTimestamp, TIMESTAMP_LENGTH, type TimestampSource } from './handshake-timestamp.ts'
+import { type Established, KnownSessions, sessionOf } from './known-sessions.ts'
 import { Liveness } from './liveness.ts'
 import type { CookieReplyMessage, ResponseMessage } from './messages.ts'
 import { RemotePeer } from './remote-peer.ts'
@@ -72,26 +69,8 @@ type Attempt<Source> =
   /** Initiations crossed, both were answered, and the other end's session goes first. */
   | { readonly kind: 'settling'; readonly session: TransportSession; readonly source: Source }
 
-/** What a handshake ends with. */
-interface Established {
-  readonly role: TransportSession['role']
-  readonly localIndex: number
-  readonly remoteIndex: number
-  readonly keys: TransportKeys
-}
-
-/** A session as the fast path has it. */
-interface KnownSession {
-  readonly localIndex: number
-  readonly createdAt: Instant
-  readonly rejectAfter: Instant
-}
-
 /**
  * The engine's state for one peer: the attempt, the sessions, the timers.
- *
- * The fast path holds the sessions and moves them itself; here stand their indices: *current*, and *next*, a responder's
- * that the peer has not used yet. A session of the initiator is current when it is installed, and *next* drops out then.
  *
  * When initiations cross, each end answers the other's and still takes an answer to its own, since a stock peer forgets its own
  * initiation when it answers ours. Between two of our kind both would complete, so the end with the larger public key waits
@@ -106,8 +85,7 @@ export class Tunnel<Source> {
   readonly #timers = new Timers()
   readonly #liveness: Liveness
   #attempt: Attempt<Source> = { kind: 'none' }
-  #current: KnownSession | undefined
-  #next: KnownSession | undefined
+  readonly #sessions = new KnownSessions()
   /** When a handshake message of ours was last sent. */
   #handshakeSentAt: Instant | undefined
   /** Of the peer's last initiation. */
@@ -166,7 +144,7 @@ export class Tunnel<Source> {
     this.#forgetMessage()
     this.#remote.setPrivateKey(this.#context.local?.privateKey)
     this.#handshakeSentAt = undefined
-    if (this.#current !== undefined || this.#next !== undefined) this.#retireSessions()
+    if (!this.#sessions.isEmpty) this.#retireSessions()
     if (isWanted) this.#wantHandshake(now)
   }
 
@@ -175,7 +153,7 @@ export class Tunnel<Source> {
   }
 
   onRekeyDue(localIndex: number, now: Now): void {
-    if (localIndex === this.#current?.localIndex) this.#wantHandshake(now)
+    if (localIndex === this.#sessions.currentIndex) this.#wantHandshake(now)
   }
 
   onActivity(activity: TunnelActivity, since: Instant | undefined, now: Now): void {
@@ -183,10 +161,7 @@ export class Tunnel<Source> {
   }
 
   onSessionConfirmed(localIndex: number, now: Now): void {
-    if (localIndex !== this.#next?.localIndex) return
-    this.#current = this.#next
-    this.#next = undefined
-    this.#onComplete(now.instant)
+    if (this.#sessions.confirm(localIndex)) this.#onComplete(now.instant)
   }
 
   /** What is sent next carries it; nothing is sent for it. */
@@ -210,7 +185,7 @@ export class Tunnel<Source> {
       { role: 'responder', localIndex, remoteIndex: initiation.remoteIndex, keys: response.keys },
       now.instant,
     )
-    this.#next = known(session, now.instant)
+    this.#sessions.offer(session, now.instant)
     this.#complete(response.message, localIndex, now.instant)
     // The session goes first, so that it is there when the initiator's first packet comes.
     this.#context.emit({ kind: 'install-session', peer: this.peer, session, proven: undefined })
@@ -227,7 +202,7 @@ export class Tunnel<Source> {
       { role: 'initiator', localIndex: message.receiver, remoteIndex: message.sender, keys },
       now.instant,
     )
-    const isCrossed = this.#next !== undefined && this.#next.createdAt >= attempt.sentAt
+    const isCrossed = this.#sessions.wasOfferedSince(attempt.sentAt)
     if (isCrossed && this.#givesWay()) {
       this.#transitionTo({ kind: 'settling', session, source })
       this.#timers.set('settle-crossing', later(now.instant, CROSSING_TIMEOUT))
@@ -247,10 +222,10 @@ export class Tunnel<Source> {
         if (this.#attempt.kind === 'settling') this.#install(this.#attempt.session, this.#attempt.source, now.instant)
         break
       case 'new-handshake':
-        if (this.#liveness.isAnswerOverdue(now.instant, this.#hasSession(now.instant))) this.#wantHandshake(now)
+        if (this.#liveness.isAnswerOverdue(now.instant, this.#sessions.canSend(now.instant))) this.#wantHandshake(now)
         break
       case 'keepalive':
-        if (this.#liveness.isKeepaliveOverdue(now.instant, this.#hasSession(now.instant)))
+        if (this.#liveness.isKeepaliveOverdue(now.instant, this.#sessions.canSend(now.instant)))
           this.#sendKeepalive(now.instant)
         break
       case 'persistent-keepalive':
@@ -333,8 +308,7 @@ export class Tunnel<Source> {
   }
 
   #install(session: TransportSession, proven: Source, now: Instant): void {
-    this.#current = known(session, now)
-    this.#next = undefined
+    this.#sessions.install(session, now)
     this.#context.emit({ kind: 'install-session', peer: this.peer, session, proven })
     // The responder may not use the session before it has heard from us with it.
     this.#context.emit({ kind: 'send-keepalive', peer: this.peer })
@@ -353,15 +327,13 @@ export class Tunnel<Source> {
   }
 
   #retireSessions(): void {
-    this.#current = undefined
-    this.#next = undefined
+    this.#sessions.clear()
     this.#timers.clear('new-handshake', 'keepalive')
     this.#context.emit({ kind: 'retire-sessions', peer: this.peer })
   }
 
   #forgetSessions(): void {
-    this.#current = undefined
-    this.#next = undefined
+    this.#sessions.clear()
     this.#timers.clear('new-handshake', 'keepalive', 'forget-sessions')
     this.#context.emit({ kind: 'forget-sessions', peer: this.peer })
   }
@@ -380,27 +352,13 @@ export class Tunnel<Source> {
   /** A session that begins now; it ends the wait for forgetting all of them. */
   #derive(established: Established, now: Instant): TransportSession {
     this.#timers.set('forget-sessions', later(now, FORGET_AFTER_TIME))
-    const isInitiator = established.role === 'initiator'
-    return {
-      role: established.role,
-      localIndex: established.localIndex,
-      remoteIndex: established.remoteIndex,
-      sendKey: established.keys.sendKey,
-      receiveKey: established.keys.receiveKey,
-      rekeyAfter: isInitiator ? later(now, REKEY_AFTER_TIME) : undefined,
-      rekeyAfterReceiving: isInitiator ? later(now, REKEY_AFTER_TIME_RECEIVING) : undefined,
-      rejectAfter: later(now, REJECT_AFTER_TIME),
-    }
+    return sessionOf(established, now)
   }
 
   #local(): LocalKeys {
     const { local } = this.#context
     invariant(local !== undefined, 'handshakes are made with a private key only')
     return local
-  }
-
-  #hasSession(now: Instant): boolean {
-    return this.#current !== undefined && now < this.#current.rejectAfter
   }
 
   #consumedAnInitiationJustBefore(now: Instant): boolean {
@@ -416,8 +374,4 @@ export class Tunnel<Source> {
   #jittered(at: Instant): Instant {
     return later(at, milliseconds(randomFraction(this.#context.random) * REKEY_JITTER_LIMIT))
   }
-}
-
-function known(session: TransportSession, createdAt: Instant): KnownSession {
-  return { localIndex: session.localIndex, createdAt, rejectAfter: session.rejectAfter }
 }
