@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from '@weft/base'
+import { replaceAddresses } from './addresses-in-text.ts'
 import { oneLine } from './failure.ts'
 
 const levels = ['debug', 'info', 'warn', 'error'] as const
@@ -8,27 +9,59 @@ const DEFAULT_LEVEL: Level = 'info'
 /** Never written, whoever passes one by mistake. */
 const secretFields = new Set(['key', 'keys', 'privateKey', 'seed', 'secret', 'link', 'token', 'presharedKey'])
 
-/** One line for each event on standard error: time, level, part, event, fields. $WEFT_LOG names the lowest level. */
-export function lineLogger(part: string, write: (line: string) => void = writeToStderr): Logger {
+export interface LogSink {
+  write(line: string): void
+  /** Words where somebody reads along, JSON where a program does. */
+  readonly isTerminal: boolean
+}
+
+/**
+ * One line for each event on standard error: time, level, part, event, fields. $WEFT_LOG names the lowest level. Above
+ * debug an address is left out, also from an error's text that a library wrote.
+ */
+export function lineLogger(part: string, sink: LogSink = standardError): Logger {
   const lowest = levels.indexOf(levels.find((level) => level === process.env.WEFT_LOG) ?? DEFAULT_LEVEL)
+  const form = sink.isTerminal ? wordsOf : jsonOf
   const log = (level: Level) => (event: string, fields?: LogFields) => {
-    if (levels.indexOf(level) >= lowest)
-      write(`${new Date().toISOString()} ${level} ${part}: ${describe(event, fields)}`)
+    if (levels.indexOf(level) < lowest) return
+    const time = new Date().toISOString()
+    sink.write(form({ time, level, part, event: oneLine(event) }, clean(fields, level)))
   }
   return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
 }
 
-function describe(event: string, fields: LogFields = {}): string {
-  const texts = Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${secretFields.has(name) ? '[redacted]' : quoted(String(value))}`)
-  return [oneLine(event), ...texts].join(' ')
+type Head = Readonly<Record<'time' | 'level' | 'part' | 'event', string>>
+
+function clean(fields: LogFields = {}, level: Level): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, secretFields.has(name) ? '[redacted]' : withoutAddresses(value, level)]),
+  )
+}
+
+function withoutAddresses(value: LogFields[string], level: Level): LogFields[string] {
+  if (typeof value !== 'string') return value
+  return level === 'debug' ? oneLine(value) : replaceAddresses(oneLine(value), () => '[address]')
+}
+
+/** Fields beside the head, which no field of that name replaces. */
+function jsonOf(head: Head, fields: LogFields): string {
+  return JSON.stringify({ ...head, ...fields, ...head })
+}
+
+function wordsOf({ time, level, part, event }: Head, fields: LogFields): string {
+  const texts = Object.entries(fields).map(([name, value]) => `${name}=${quoted(String(value))}`)
+  return [time, level, `${part}:`, event, ...texts].join(' ')
 }
 
 function quoted(value: string): string {
-  return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(oneLine(value))
+  return /^[\w.:/@+[\]-]+$/.test(value) ? value : JSON.stringify(value)
 }
 
-function writeToStderr(line: string): void {
-  process.stderr.write(`${line}\n`)
+const standardError: LogSink = {
+  write: (line) => process.stderr.write(`${line}\n`),
+  get isTerminal() {
+    return process.stderr.isTTY
+  },
 }

@@ -271,8 +271,19 @@ function addWg(program: Command): void {
     .addHelpText('after', examples('weft wg wg0 && wg setconf wg0 /etc/wireguard/wg0.conf'))
 }
 
+function addBugreport(program: Command): void {
+  verb(program, 'bugreport', 'Pack what a maintainer needs, without names, addresses, keys or links')
+    .argument('[file]', 'to write; - for standard output (default: weft-bugreport-DATE.txt)')
+    .addOption(state('state of the agent, for the end of its log'))
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: file'))
+    .addHelpText('after', examples('sudo weft bugreport', 'sudo weft bugreport - | less'))
+    .action(async (file, options) => (await import('./verbs/bugreport.ts')).bugreport(file, options))
+}
+
 /** About the command itself. */
 function addHelpers(program: Command): void {
+  addBugreport(program)
   verb(program, 'completion', 'Print what makes a shell complete weft’s words')
     .addArgument(new Argument('<shell>', 'which').choices(shells))
     .addHelpText(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Logger } from '@weft/base'
 import { CliError, failureLine } from '../src/failure.ts'
 import { lineLogger } from '../src/line-logger.ts'
 import { usageLine } from '../src/usage-line.ts'
@@ -28,13 +29,34 @@ test('a complaint about usage is one line with a suggestion or the way to help',
 })
 
 test('a log line has time, level, part, event and fields, and no line break of theirs', () => {
-  const lines: string[] = []
-  const logger = lineLogger('agent', (line) => lines.push(line))
-  logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481, seed: 'abc' })
-  logger.debug('not shown')
-  assert.equal(lines.length, 1)
+  const [line = '', none] = logged({ isTerminal: true }, (logger) => {
+    logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481, seed: 'abc' })
+    logger.debug('not shown')
+  })
+  assert.equal(none, undefined)
   assert.match(
-    lines[0] ?? '',
+    line,
     /^\d{4}-\d\d-\d\dT[\d:.]+Z info agent: peer added name=nas note="a b" port=7481 seed=\[redacted\]$/,
   )
 })
+
+test('where nobody reads along a log line is JSON, and no field takes the place of the head', () => {
+  const [line = ''] = logged({ isTerminal: false }, (logger) =>
+    logger.warn('lost', { level: 'none', port: 7481, isLast: true }),
+  )
+  const { time, ...rest } = JSON.parse(line)
+  assert.match(time, /Z$/)
+  assert.deepEqual(rest, { level: 'warn', part: 'agent', event: 'lost', port: 7481, isLast: true })
+})
+
+test('no address is logged above debug, also where a library wrote it', () => {
+  const reason = 'connect ECONNREFUSED 192.0.2.1:7480'
+  const [line = ''] = logged({ isTerminal: true }, (logger) => logger.error('failed', { reason }))
+  assert.match(line, /reason="connect ECONNREFUSED \[address\]:7480"$/)
+})
+
+function logged(sink: { readonly isTerminal: boolean }, log: (logger: Logger) => void): readonly string[] {
+  const lines: string[] = []
+  log(lineLogger('agent', { ...sink, write: (line) => lines.push(line) }))
+  return lines
+}
