@@ -1,5 +1,6 @@
 /** Names of the mesh: which there are, who answers for them, and how the machine's own resolver learns of it. */
 export type { ForwardingOutput, Transport } from './forwarding.ts'
+export { chooseWay, type NameServiceChoice, type ResolverFacts } from './name-service-choice.ts'
 export {
   type Idna,
   isNumberLabel,
@@ -9,6 +10,7 @@ export {
   readDeviceLabel,
   readLabel,
 } from './names.ts'
+export { asksFirst, resolvConfFor, searchedIn, upstreamsIn, withoutWeft } from './resolv-conf.ts'
 export { type NameDirectory, Resolver, type ResolverInput, type ResolverOutput } from './resolver.ts'
 export { resolverAddress } from './resolver-address.ts'
 export type {
@@ -20,4 +22,5 @@ export type {
   WantedNameService,
 } from './resolver-setup.ts'
 export { reverseDomains } from './reverse.ts'
+export { Takeovers } from './takeovers.ts'
 export type { MeshNames, MeshRecord, NamedDevice } from './zone.ts'

@@ -1,0 +1,200 @@
+import type { Clock, Logger } from '@weft/base'
+import {
+  asksFirst,
+  chooseWay,
+  type NameServiceSetup,
+  type NameServiceState,
+  type NameServiceWay,
+  type ResolverFacts,
+  Takeovers,
+  upstreamsIn,
+  type WantedNameService,
+} from '@weft/dns'
+import { KeptAside } from './kept-aside.ts'
+import { networkManagerAnswers, networkManagerWay } from './network-manager-way.ts'
+import { hasOpenresolv, openresolvWay } from './openresolv-way.ts'
+import { readResolvConf } from './resolv-conf-file.ts'
+import { resolvConfWay } from './resolv-conf-way.ts'
+import { resolvedAnswers, resolvedWay } from './resolved-way.ts'
+import { type RunCommand, runCommand } from './run-command.ts'
+import type { SetupWay } from './setup-way.ts'
+
+const RESOLV_CONF = '/etc/resolv.conf'
+/** In ms: how often it is looked whether another program changed something. */
+const LOOK_EVERY = 2_000
+/** Looks between two questions to the tools, which are processes of their own. */
+const LOOKS_PER_QUESTION = 8
+
+const NOTHING: NameServiceState = { way: 'none', upstreams: [] }
+
+export interface MachineOptions {
+  /** Where what was there is kept aside. */
+  readonly stateDirectory: string
+  readonly onChange: (state: NameServiceState) => void
+  readonly clock: Clock
+  readonly logger: Logger
+  /** For tests; this machine's by default. */
+  readonly run?: RunCommand
+  readonly resolvConf?: string
+}
+
+/**
+ * This machine's resolver set-up. While it is set up it looks at `/etc/resolv.conf`: where another program wrote it and then let it
+ * be, that program's text is what will be put back, its nameservers are the upstreams, and weft is set up on top; within limits.
+ */
+export class MachineNameService implements NameServiceSetup {
+  readonly #options: MachineOptions
+  readonly #run: RunCommand
+  readonly #path: string
+  readonly #aside: KeptAside
+  readonly #takeovers = new Takeovers()
+  readonly #ways: Readonly<Record<Exclude<NameServiceWay, 'none'>, SetupWay>>
+  #wanted: WantedNameService | undefined
+  #state = NOTHING
+  /** Of `/etc/resolv.conf`: as it was after the last set-up, and as the last look found it. */
+  #settled: string | undefined
+  #lastLook: string | undefined
+  #looks = 0
+  #timer: NodeJS.Timeout | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: MachineOptions) {
+    this.#options = options
+    this.#run = options.run ?? runCommand
+    this.#path = options.resolvConf ?? RESOLV_CONF
+    this.#aside = new KeptAside(options.stateDirectory)
+    this.#ways = {
+      'systemd-resolved': resolvedWay(this.#run),
+      networkmanager: networkManagerWay(this.#run),
+      openresolv: openresolvWay(this.#run),
+      'resolv.conf': resolvConfWay(this.#path, this.#aside),
+    }
+  }
+
+  apply(wanted: WantedNameService): Promise<NameServiceState> {
+    return this.#inTurn(async () => {
+      if (this.#wanted !== undefined && this.#wanted.interfaceName !== wanted.interfaceName) await this.#putBack()
+      this.#wanted = wanted
+      this.#state = await this.#setUp(wanted)
+      this.#timer ??= setInterval(
+        () => void this.#inTurn(() => this.#look()).catch(() => undefined),
+        LOOK_EVERY,
+      ).unref()
+      return this.#state
+    })
+  }
+
+  remove(): Promise<void> {
+    return this.#inTurn(async () => {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+      this.#wanted = undefined
+      await this.#putBack()
+      this.#state = NOTHING
+    })
+  }
+
+  /** Puts back what an agent that crashed left behind. */
+  recover(): Promise<void> {
+    return this.#inTurn(() => this.#putBack())
+  }
+
+  async #setUp(wanted: WantedNameService): Promise<NameServiceState> {
+    try {
+      const { way, reason } = chooseWay(await this.#facts())
+      if (this.#aside.read()?.way !== way) await this.#putBack()
+      if (way === 'none') return { way, upstreams: [], ...(reason === undefined ? {} : { reason }) }
+      if (way !== 'resolv.conf') this.#aside.keep({ way, interfaceName: wanted.interfaceName })
+      await this.#ways[way].apply(wanted)
+      return { way, upstreams: await this.#ways[way].upstreams(wanted) }
+    } catch (error) {
+      await this.#putBack().catch(() => undefined)
+      return { way: 'none', reason: reasonOf(error), upstreams: [] }
+    } finally {
+      this.#settled = readResolvConf(this.#path)?.text
+      this.#lastLook = this.#settled
+    }
+  }
+
+  async #putBack(): Promise<void> {
+    const kept = this.#aside.read()
+    if (kept === undefined) return
+    await this.#ways[kept.way].remove(kept.way === 'resolv.conf' ? '' : kept.interfaceName)
+    this.#aside.forget()
+  }
+
+  async #facts(): Promise<ResolverFacts> {
+    const resolvConf = readResolvConf(this.#path)
+    const [resolved, networkManager, openresolv] = await Promise.all([
+      resolvedAnswers(this.#run),
+      networkManagerAnswers(this.#run),
+      hasOpenresolv(this.#run),
+    ])
+    return {
+      ...(resolvConf === undefined ? {} : { resolvConf }),
+      resolvedAnswers: resolved,
+      networkManagerAnswers: networkManager,
+      hasOpenresolv: openresolv,
+    }
+  }
+
+  async #look(): Promise<void> {
+    const wanted = this.#wanted
+    if (wanted === undefined) return
+    const text = readResolvConf(this.#path)?.text
+    const isStill = text === this.#lastLook
+    this.#lastLook = text
+    this.#looks++
+    // Who writes it may write it again at once: it is answered when it was let be.
+    if (text !== this.#settled && isStill) return this.#onRewritten(wanted, text ?? '')
+    if (text === this.#settled && this.#looks % LOOKS_PER_QUESTION === 0) await this.#askAgain(wanted)
+  }
+
+  async #onRewritten(wanted: WantedNameService, text: string): Promise<void> {
+    // A manager that writes a little later than it answers, or somebody who added an option.
+    if (this.#state.way !== 'none' && asksFirst(text, wanted.nameservers)) {
+      this.#settled = text
+      return
+    }
+    this.#options.logger.info('resolver set up by another program')
+    if (this.#takeovers.mayAnswer(this.#options.clock().instant)) {
+      this.#tell(await this.#setUp(wanted))
+      return
+    }
+    await this.#putBack()
+    this.#settled = text
+    this.#tell({
+      way: 'none',
+      reason: `another program keeps rewriting ${this.#path}, so it is left as it is; see what manages it, then weft down and up`,
+      upstreams: upstreamsIn(text, wanted.nameservers),
+    })
+  }
+
+  /** The upstreams may be others without any file having changed. */
+  async #askAgain(wanted: WantedNameService): Promise<void> {
+    const { way } = this.#state
+    if (way === 'none' || way === 'resolv.conf' || way === 'systemd-resolved') return
+    this.#tell({ ...this.#state, upstreams: await this.#ways[way].upstreams(wanted) })
+  }
+
+  #tell(state: NameServiceState): void {
+    if (JSON.stringify(state) === JSON.stringify(this.#state)) return
+    this.#state = state
+    this.#options.onChange(state)
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch((error: unknown) =>
+      this.#options.logger.warn('resolver not looked after', { reason: reasonOf(error) }),
+    )
+    return turn
+  }
+}
+
+/** At the start of an agent, before anything else: what one that crashed had set up is taken back, also where names are not wanted now. */
+export async function recoverNameService(options: Omit<MachineOptions, 'onChange'>): Promise<void> {
+  await new MachineNameService({ ...options, onChange: () => undefined }).recover()
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
