@@ -14,15 +14,18 @@ export interface AgentSettings {
   readonly socket: string
   readonly tun?: string
   readonly port?: number
+  /** Absent: the machine's resolver is told of the mesh's. */
+  readonly dns?: boolean
 }
 
-export function agentArguments({ state, socket, tun, port }: AgentSettings): readonly string[] {
+export function agentArguments({ state, socket, tun, port, dns }: AgentSettings): readonly string[] {
   return [
     programFile(),
     'agent',
     ...['--state', state, '--socket', socket],
     ...(tun === undefined ? [] : ['--tun', tun]),
     ...(port === undefined ? [] : ['--port', String(port)]),
+    ...(dns === false ? ['--no-dns'] : []),
   ]
 }
 

@@ -9,6 +9,7 @@ export interface AgentPlace {
   readonly socket: string
   readonly tun?: string
   readonly port?: number
+  readonly dns?: boolean
 }
 
 /** One file of this size, in bytes, and the one before are kept. */

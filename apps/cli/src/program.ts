@@ -49,6 +49,7 @@ export function createProgram(): Command {
   addRename(program)
   addRemove(program)
   addNames(program)
+  addService(program)
   addWg(program)
   addHelpers(program)
   return program
@@ -69,6 +70,7 @@ function addServe(program: Command): void {
     .addOption(socket('the agent’s socket'))
     .addOption(tun())
     .addOption(port())
+    .addOption(noDns())
     .option('--backup <file>', 'write a backup of the mesh and its keys, also while it runs, and end')
     .option('--restore <file>', 'begin with the mesh of a backup, where the state directory has none')
     .addOption(json('one line: mesh, reachableAt, link, expires'))
@@ -93,6 +95,7 @@ function addAgent(program: Command): void {
     .addOption(socket('where it answers'))
     .addOption(tun())
     .addOption(port())
+    .addOption(noDns())
     .addOption(new Option('--ends-on-down').hideHelp())
     .addHelpText(
       'after',
@@ -111,6 +114,7 @@ function addUp(program: Command): void {
     .addOption(state('state of the agent, where one is started'))
     .addOption(tun())
     .addOption(port())
+    .addOption(noDns())
     .addOption(json('one line: self'))
     .addHelpText(
       'after',
@@ -207,7 +211,38 @@ function addLink(program: Command): void {
     .action(async (id, options) => (await import('./verbs/link-revoke.ts')).linkRevoke(id, options))
 }
 
-/** For the list of verbs; the program itself runs before any of this is loaded. */
+function addService(program: Command): void {
+  const service = verb(program, 'service', 'Have systemd run the agent or the server for good').addHelpText(
+    'after',
+    examples('weft service install --help'),
+  )
+  verb(service, 'install', 'Install the unit, enable it and start it; again to change its options')
+    .addArgument(servicePart())
+    .argument('[options...]', 'of weft agent or weft serve, behind --')
+    .addOption(root())
+    .option('--print', 'only print the unit')
+    .addOption(json('one line: service, unit, running'))
+    .addHelpText(
+      'after',
+      examples(
+        'sudo weft service install agent',
+        'sudo weft service install server -- --public-url https://mesh.example.org',
+      ),
+    )
+    .action(async (part, given, options) => (await import('./verbs/service.ts')).serviceInstall(part, given, options))
+  verb(service, 'remove', 'Stop it and take the unit away; what it stored stays')
+    .addArgument(servicePart())
+    .addOption(root())
+    .addOption(json('one line: service'))
+    .addHelpText('after', examples('sudo weft service remove agent'))
+    .action(async (part, options) => (await import('./verbs/service.ts')).serviceRemove(part, options))
+  verb(service, 'status', 'Show which are installed, and whether they run')
+    .addOption(root())
+    .addOption(json('one line: services'))
+    .addHelpText('after', examples('weft service status'))
+    .action(async (options) => (await import('./verbs/service.ts')).serviceStatus(options))
+}
+
 function addRename(program: Command): void {
   verb(program, 'rename', 'Give this device, or another one, a new name')
     .argument('<peer-or-name>', 'the device (a name, address or id); alone, the new name of this device')
@@ -264,6 +299,7 @@ function addNames(program: Command): void {
     )
 }
 
+/** For the list of verbs; the program itself runs before any of this is loaded. */
 function addWg(program: Command): void {
   verb(program, 'wg', 'Serve one WireGuard interface for wg and wg-quick, without a mesh')
     .argument('<name>', 'of the interface')
@@ -329,6 +365,10 @@ const tun = (): Option =>
   new Option('--tun <name>', 'name of the network interface (default: weft0)').argParser(parseInterfaceName)
 const port = (): Option =>
   new Option('--port <n>', 'UDP port of the node (default: 7481, another where that is taken)').argParser(parsePort)
+const noDns = (): Option =>
+  new Option('--no-dns', 'leave this machine’s resolver alone; names then work for who asks the mesh’s own')
+const servicePart = (): Argument => new Argument('<part>', 'which of them').choices(['agent', 'server'])
+const root = (): Option => new Option('--root <dir>', 'of a system that does not run, an image say').default('/')
 const json = (what: string): Option => new Option('--json', `as JSON, ${what}`)
 
 function examples(...lines: readonly string[]): string {

@@ -5,6 +5,7 @@ export function program(
   name:
     | 'dns-ask'
     | 'handshake-flood'
+    | 'notify-socket'
     | 'tcp-junk'
     | 'tcp-sink'
     | 'tcp-source'

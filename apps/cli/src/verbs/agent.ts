@@ -8,13 +8,15 @@ interface AgentVerbOptions {
   readonly socket?: string
   readonly tun?: string
   readonly port?: number
+  readonly dns?: boolean
   readonly endsOnDown?: boolean
 }
 
 /** Runs until it is told to stop, or has ended by itself. */
 export async function agent(options: AgentVerbOptions): Promise<void> {
   const signal = stopSignal()
-  const { runAgent } = await import('@weft/agent')
+  const [{ runAgent }, { ServiceManager }] = await Promise.all([import('@weft/agent'), import('@weft/linux')])
+  const manager = new ServiceManager()
   const running = await runAgent({
     stateDirectory: stateDirectory(options.state),
     socket: socketToListenAt(options.socket),
@@ -23,8 +25,10 @@ export async function agent(options: AgentVerbOptions): Promise<void> {
     ...(options.endsOnDown ? { endsOnDown: true } : {}),
     logger: lineLogger('agent'),
   })
+  manager.ready()
   setTimeout(flushCompileCache, SETTLED).unref()
   await Promise.race([untilAborted(signal), running.done])
+  manager.stopping()
   await running.close()
   reportEnd(signal)
 }

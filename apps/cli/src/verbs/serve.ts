@@ -22,6 +22,7 @@ interface ServeOptions {
   readonly socket?: string
   readonly tun?: string
   readonly port?: number
+  readonly dns?: boolean
   readonly restore?: string
   readonly json?: boolean
 }
@@ -41,7 +42,8 @@ export async function serve(options: ServeOptions): Promise<void> {
 async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<void> {
   if (options.restore !== undefined) await restore(options.restore, options)
   await using stack = new AsyncDisposableStack()
-  const { systemClock: clock } = await import('@weft/linux')
+  const { ServiceManager, systemClock: clock } = await import('@weft/linux')
+  const manager = new ServiceManager()
   const relay = stack.use(await RelayOfServe.open({ listen: options.listen, stunPort: options.stunPort, clock }))
   const coordinator = await startCoordinatorOf(options, { clock, relay: relay.beside })
   stack.defer(() => coordinator.close())
@@ -58,7 +60,9 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   }
   await announce(announcement, options)
   flushCompileCache()
+  manager.ready()
   await untilAborted(signal)
+  manager.stopping()
 }
 
 async function restore(file: string, options: ServeOptions): Promise<void> {

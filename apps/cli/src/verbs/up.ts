@@ -13,6 +13,7 @@ interface UpOptions {
   readonly state?: string
   readonly tun?: string
   readonly port?: number
+  readonly dns?: boolean
   readonly json?: boolean
 }
 

@@ -1,0 +1,47 @@
+/*
+ *   alice ─┐
+ *          ├─ lan   192.0.2.0/24
+ *   dora  ─┘  the server
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { labTest, type Machine, until } from '../src/index.ts'
+import { program } from './programs/index.ts'
+
+labTest(
+  'what the units hold runs with their rights alone, says when it is ready, and feeds the watchdog',
+  async (lab) => {
+    lab.switch('lan', { v4: '192.0.2.0/24' })
+    const [dora, alice] = [lab.machine('dora'), lab.machine('alice')]
+    mkdirSync(dora.path('var/lib/weft-server'))
+    mkdirSync(alice.path('run/weft'))
+
+    const server = await start(dora, 'server', ['setpriv', '--bounding-set=-all', '--inh-caps=-all'])
+    const agent = await start(alice, 'agent', ['setpriv', '--bounding-set=-all,+net_admin', '--inh-caps=-all'])
+
+    const { link } = JSON.parse(await dora.weftOk('link', 'create', '--state', '/var/lib/weft-server', '--json'))
+    await alice.weftOk('up', link)
+    await until('alice is connected', async () => {
+      return JSON.parse(await alice.weftOk('status', '--json')).coordinator?.state === 'connected'
+    })
+    for (const { notices, unit } of [agent, server]) {
+      await notices.line(/^WATCHDOG=1$/)
+      await unit.stop()
+      await notices.line(/^STOPPING=1$/)
+      await notices.stop()
+    }
+  },
+)
+
+/** The command of the unit, as systemd would start it; ready when it says so. */
+async function start(machine: Machine, part: 'agent' | 'server', rights: readonly [string, ...string[]]) {
+  const text = await machine.weftOk('service', 'install', part, '--print')
+  const command = /^ExecStart=(.*)$/m.exec(text)?.[1]?.split(' ') ?? []
+  assert.ok(command.length > 2)
+  const notices = machine.spawn(...program('notify-socket', '/run/notify'))
+  await notices.line(/listening/)
+  const env = { NOTIFY_SOCKET: '/run/notify', WATCHDOG_USEC: '600000' }
+  const unit = machine.spawnWith(env, ...rights, ...command)
+  await notices.line(/^READY=1$/)
+  return { notices, unit }
+}
