@@ -1,6 +1,7 @@
 import type { IpAddress, Logger } from '@weft/base'
 import { type ControlServer, serveControl } from '@weft/control-socket'
 import { localAddresses, NetworkWatch, systemClock } from '@weft/linux'
+import { MachineNameService, recoverNameService } from '@weft/resolver'
 import { Agent, type AgentDrivers } from './agent.ts'
 import { AgentState } from './agent-state.ts'
 import { controlMethods } from './control-methods.ts'
@@ -16,6 +17,8 @@ export interface RunAgentOptions {
   readonly port?: number
   /** `down` also ends the agent, for it was started by `up`. */
   readonly endsOnDown?: boolean
+  /** This machine's resolver is told of the mesh's. */
+  readonly tellsResolver?: boolean
   readonly logger: Logger
   /** For tests; this machine's by default. */
   readonly drivers?: Partial<AgentDrivers>
@@ -50,10 +53,11 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     state[Symbol.dispose]()
   })
   try {
+    await recoverNameService({ stateDirectory: options.stateDirectory, clock: systemClock, logger })
     agent = new Agent({
       state,
       settings: { tun: options.tun, endsOnDown: options.endsOnDown ?? false, ...portOf(options) },
-      drivers: { ...systemDrivers, ...options.drivers },
+      drivers: { ...systemDrivers, ...resolverDriver(options), ...options.drivers },
       logger,
     })
     control = await serveControl({
@@ -79,6 +83,12 @@ async function untilEnded(agent: Agent, close: () => Promise<void>, logger: Logg
     await close()
     logger.info('agent ended')
   }
+}
+
+function resolverDriver({ tellsResolver, stateDirectory, logger }: RunAgentOptions): Partial<AgentDrivers> {
+  if (!tellsResolver) return {}
+  const machine = { stateDirectory, clock: systemClock, logger }
+  return { openNameServiceSetup: ({ onChange }) => new MachineNameService({ ...machine, onChange }) }
 }
 
 function addressesExcept(name: string): readonly IpAddress[] {

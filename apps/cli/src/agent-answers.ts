@@ -4,7 +4,16 @@ export interface AgentStatus {
   readonly self: SelfStatus | null
   readonly coordinator: { readonly url: string; readonly state: string } | null
   readonly relay?: RelayState
+  readonly names?: NamesState | null
   readonly peers: readonly PeerStatus[]
+}
+
+/** How names of the mesh work on this machine. */
+interface NamesState {
+  readonly domain: string
+  /** `none`: this machine's resolver was not told, and `reason` may say why. */
+  readonly way: string
+  readonly reason?: string
 }
 
 export interface SelfStatus {

@@ -23,6 +23,7 @@ export async function agent(options: AgentVerbOptions): Promise<void> {
     tun: options.tun ?? DEFAULT_TUN,
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(options.endsOnDown ? { endsOnDown: true } : {}),
+    tellsResolver: options.dns ?? true,
     logger: lineLogger('agent'),
   })
   manager.ready()

@@ -33,6 +33,7 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   if (answer.coordinator !== null)
     lines.push(`coordinator  ${oneLine(answer.coordinator.url)}  ${stateText(answer.coordinator.state)}`)
   if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
+  if (answer.names) lines.push(namesLine(answer.names))
   return [...lines, '', ...peerLines(answer.peers, view)]
 }
 
@@ -41,6 +42,13 @@ function relayLine({ home, state, relays }: RelayState): string {
   const rtt = own?.rttMs === undefined ? '' : `  ${formatRoundTrip(own.rttMs)}`
   const why = state === 'connected' || own?.reason === undefined ? '' : `  (${oneLine(own.reason)})`
   return `relay  ${(own?.id ?? '').slice(0, 8)}  ${stateText(state)}${rtt}${why}`
+}
+
+function namesLine({ domain, way, reason }: NonNullable<AgentStatus['names']>): string {
+  const why = reason === undefined ? '' : `  (${oneLine(reason)})`
+  return way === 'none'
+    ? `names  *.${oneLine(domain)}  not set up${why}`
+    : `names  *.${oneLine(domain)}  by ${way}${why}`
 }
 
 function stateText(state: string): string {
