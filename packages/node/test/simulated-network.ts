@@ -13,7 +13,7 @@ import {
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
 import { PortableDatapath, type PortableOutput, type SocketId } from '@weft/datapath'
-import type { CryptoProvider } from '@weft/keys'
+import type { CryptoProvider, MeshId, NodeId } from '@weft/keys'
 import {
   type InterfaceSettings,
   Node,
@@ -32,15 +32,28 @@ import {
   PacketView,
   sourceOffset,
 } from '@weft/packet'
+import type { SimulatedInternet } from '@weft/testing'
+import { answerStun } from '@weft/traversal'
 import { START, seededRandom, type TestDevice, type TestMesh } from './test-mesh.ts'
 
 /** Milliseconds that a datagram is under way. */
 export const LATENCY = 10
+const RELAY_LATENCY = 25
+export const RELAY = 'aa'.repeat(16) as NodeId
 
 interface InFlight {
   readonly at: Instant
   readonly from: Endpoint
   readonly to: Endpoint
+  readonly datagram: Uint8Array
+  /** Whom it is for; absent: whoever has the address. */
+  readonly host?: string | undefined
+}
+
+interface Relayed {
+  readonly at: Instant
+  readonly from: Machine
+  readonly to: Machine
   readonly datagram: Uint8Array
 }
 
@@ -48,9 +61,20 @@ interface InFlight {
 export class SimulatedNetwork {
   readonly machines: Machine[] = []
   readonly wire: InFlight[] = []
+  readonly relayed: Relayed[] = []
   now: Now = START
   /** Somebody on the wire, who may change what passes. */
   tap: ((flight: InFlight) => InFlight) | undefined
+  /** Routers between the machines; without it all are on one wire. */
+  internet: SimulatedInternet | undefined
+  /** Where STUN is answered, on the internet itself. */
+  stunServers: readonly Endpoint[] = []
+  /** Nothing passes directly. */
+  isCut = false
+  /** Somebody who counts what machines send, but not by relay. */
+  onSent: ((datagram: Uint8Array, to: Endpoint) => void) | undefined
+  /** Carries what goes by relay. */
+  isRelayUp = false
 
   /** Runs until the moment is reached; answers how many datagrams were delivered. */
   run(milliseconds: number): number {
@@ -59,6 +83,7 @@ export class SimulatedNetwork {
     for (;;) {
       const next = Math.min(
         this.wire[0]?.at ?? Infinity,
+        this.relayed[0]?.at ?? Infinity,
         ...this.machines.map((each) => each.nextTimeout() ?? Infinity),
       )
       if (next > end) break
@@ -70,9 +95,36 @@ export class SimulatedNetwork {
     return delivered
   }
 
-  send(from: Endpoint, to: Endpoint, datagram: Uint8Array): void {
-    const flight = { at: instant(this.now.instant + LATENCY), from, to, datagram }
-    this.wire.push(this.tap?.(flight) ?? flight)
+  send(from: Endpoint, to: Endpoint, datagram: Uint8Array, sender: Machine): void {
+    const at = instant(this.now.instant + LATENCY)
+    if (this.internet === undefined) {
+      const flight = { at, from, to, datagram }
+      this.wire.push(this.tap?.(flight) ?? flight)
+      return
+    }
+    this.onSent?.(datagram, to)
+    if (this.isCut && !this.stunServers.includes(to)) return
+    const { name } = sender.device
+    const carried = this.internet.carry(name, from, to, this.now.instant)
+    if (carried === undefined) return
+    if (carried.host === undefined) this.#answerStun(carried, datagram)
+    else this.wire.push({ at, ...carried, datagram })
+  }
+
+  /** What a machine sends by the relay arrives at the node, if it is there. */
+  sendByRelay(from: Machine, to: string, datagram: Uint8Array): void {
+    const target = this.machines.find(({ device }) => device.id === to)
+    if (!this.isRelayUp || target === undefined) return
+    const at = instant(this.now.instant + RELAY_LATENCY)
+    this.relayed.push({ at, from, to: target, datagram: datagram.slice() })
+  }
+
+  #answerStun({ from, to }: { readonly from: Endpoint; readonly to: Endpoint }, datagram: Uint8Array): void {
+    const answer = this.stunServers.includes(to) ? answerStun(datagram, from) : undefined
+    const carried = answer && this.internet?.answer(to, from, this.now.instant)
+    if (answer === undefined || carried?.host === undefined) return
+    this.wire.push({ at: instant(this.now.instant + 2 * LATENCY), ...carried, datagram: answer })
+    this.wire.sort((a, b) => a.at - b.at)
   }
 
   #advanceTo(at: number): void {
@@ -86,11 +138,17 @@ export class SimulatedNetwork {
       const flight = this.wire.shift() as InFlight
       const { address, port } = endpointParts(flight.to)
       for (const machine of this.machines) {
+        if (flight.host !== undefined && flight.host !== machine.device.name) continue
         if (machine.isPlugged && machine.addresses.includes(address) && machine.hears(address, port)) {
           machine.receive(flight.from, flight.to, flight.datagram)
           count++
         }
       }
+    }
+    while (this.relayed[0] !== undefined && this.relayed[0].at <= this.now.instant) {
+      const { from, to, datagram } = this.relayed.shift() as Relayed
+      to.receiveByRelay(from, datagram)
+      count++
     }
     return count
   }
@@ -110,6 +168,7 @@ export class Machine {
   hasIpv6 = true
   readonly #network: SimulatedNetwork
   readonly #datapath: PortableDatapath
+  readonly #meshes = new Set<MeshId>()
   readonly #sockets = new Map<SocketId, { readonly family: Family; readonly port: number }>()
 
   constructor(
@@ -133,6 +192,7 @@ export class Machine {
   }
 
   startFrom(membership: StoredMembership): this {
+    this.#meshes.add(membership.mesh)
     this.#datapath.handle({ kind: 'beat' }, this.#network.now)
     this.tell({ kind: 'local-addresses', addresses: this.addresses })
     this.tell({ kind: 'membership-added', membership })
@@ -180,6 +240,17 @@ export class Machine {
       this.#network.now,
     )
     this.#settle()
+  }
+
+  receiveByRelay(from: Machine, datagram: Uint8Array): void {
+    const [mesh] = this.#meshes
+    if (this.isPlugged && mesh !== undefined)
+      this.tell({ kind: 'came-by-relay', mesh, relay: RELAY, from: from.device.id, datagram })
+  }
+
+  /** Its connection to the relay is there, or gone. */
+  setRelay(state: 'connected' | 'away'): void {
+    for (const mesh of this.#meshes) this.tell({ kind: 'relay-state', mesh, relay: RELAY, standing: { state } })
   }
 
   /** As a program of the machine sends it. */
@@ -231,6 +302,7 @@ export class Machine {
 
   #act(output: NodeOutput): void {
     if (output.kind === 'datapath') this.#datapath.handle(output.command, this.#network.now)
+    else if (output.kind === 'send-by-relay') this.#network.sendByRelay(this, output.to, output.datagram)
     else this.outputs.push(output)
     if (output.kind === 'configure-interface') this.settings = output.settings
   }
@@ -270,7 +342,7 @@ export class Machine {
       (address) => familyOf(address) === socket?.family && (path.local === undefined || path.local === address),
     )
     if (socket === undefined || from === undefined || !this.isPlugged) return
-    this.#network.send(endpointOf(from, socket.port), path.remote, datagram.slice())
+    this.#network.send(endpointOf(from, socket.port), path.remote, datagram.slice(), this)
   }
 
   #open(socket: SocketId, family: Family, port: number): void {

@@ -7,8 +7,11 @@ const TRUSTED_FOR = seconds(13)
 /** Within it, two round trips are as good as equal; the rest is a share of the longer one. */
 const RTT_MARGIN_MS = 3
 const RTT_MARGIN_SHARE = 0.15
-/** A path that failed so lately has to prove itself twice. */
-const FLAPPING = seconds(10)
+/** A path that failed has to answer for so long before it is used again; twice as long with each failure, up to the last. */
+const FIRST_HOLD_MS = 1_000
+const LAST_HOLD_MS = 30_000
+/** Failures count together when they come within it. */
+const FLAPPING = seconds(60)
 
 /** One direct way to a peer that may work, with what is known of it. */
 export class Candidate {
@@ -21,7 +24,9 @@ export class Candidate {
   /** Probes since the last proof. */
   unanswered = 0
   #failedAt: Instant | undefined
-  #proofsSinceFailure = 0
+  #failures = 0
+  /** Since when it has answered without a failure. */
+  #answersSince: Instant | undefined
 
   constructor(path: DirectPath) {
     this.path = path
@@ -38,17 +43,19 @@ export class Candidate {
     this.rttMs = rttMs ?? this.rttMs
     this.askedAt = undefined
     this.unanswered = 0
-    this.#proofsSinceFailure++
+    this.#answersSince ??= now
   }
 
   onFailed(now: Instant): void {
+    const isFlapping = this.#failedAt !== undefined && between(this.#failedAt, now) < FLAPPING
+    this.#failures = isFlapping ? this.#failures + 1 : 1
     this.#failedAt = now
-    this.#proofsSinceFailure = 0
     this.forgetProof()
   }
 
   forgetProof(): void {
     this.provenAt = undefined
+    this.#answersSince = undefined
     this.askedAt = undefined
     this.unanswered = 0
   }
@@ -61,9 +68,12 @@ export class Candidate {
   }
 
   isTrusted(now: Instant): boolean {
-    if (this.provenAt === undefined || later(this.provenAt, TRUSTED_FOR) < now) return false
-    const isFlapping = this.#failedAt !== undefined && between(this.#failedAt, now) < FLAPPING
-    return !isFlapping || this.#proofsSinceFailure >= 2
+    return this.isAnswering(now) && !this.#isHeld(now)
+  }
+
+  /** Whether it was proven lately, though perhaps not yet for long enough. */
+  isAnswering(now: Instant): boolean {
+    return this.provenAt !== undefined && later(this.provenAt, TRUSTED_FOR) >= now
   }
 
   /** How long an answer may take, from what is known of the path. */
@@ -82,5 +92,11 @@ export class Candidate {
     const [a, b] = [endpointParts(this.path.remote).address, endpointParts(other.path.remote).address]
     if (familyOf(a) !== familyOf(b)) return familyOf(a) === 6
     return isPrivate(a) && !isPrivate(b)
+  }
+
+  #isHeld(now: Instant): boolean {
+    if (this.#failedAt === undefined || between(this.#failedAt, now) >= FLAPPING) return false
+    const hold = Math.min(LAST_HOLD_MS, FIRST_HOLD_MS * 2 ** (this.#failures - 1))
+    return this.#answersSince === undefined || between(this.#answersSince, now) < hold
   }
 }

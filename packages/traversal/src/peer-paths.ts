@@ -27,6 +27,7 @@ const HEARTBEAT = seconds(5)
 const WARM = seconds(10)
 /** Data that is sent and not answered for so long is a reason to ask, and so long lies between two questions. */
 const DISTRESS = milliseconds(250)
+const HELD_AGAIN = milliseconds(300)
 const CALL_AGAIN = seconds(2)
 const LOST_LATELY = seconds(10)
 const RELAY_DISTRESS = seconds(1)
@@ -304,6 +305,7 @@ export class PeerPaths {
     if (this.#current === undefined && now - traffic <= ACTIVE_FOR) this.#seek(meter, now)
     if (this.#current !== undefined) this.#check(this.#current, meter, now)
     this.#keepWarm(now)
+    this.#askHeld(now)
   }
 
   /** By relay, or by nothing. */
@@ -337,6 +339,15 @@ export class PeerPaths {
     const { provenAt, sentAt } = second ?? {}
     if (second === undefined || provenAt === undefined || between(provenAt, now) < WARM) return
     if (sentAt === undefined || between(sentAt, now) >= 1_000) this.#probe(second, now)
+  }
+
+  /** Those that failed and answer again have to go on answering. */
+  #askHeld(now: Instant): void {
+    for (const candidate of this.#candidates.values()) {
+      if (candidate.isTrusted(now) || !candidate.isAnswering(now)) continue
+      if (candidate.sentAt === undefined || between(candidate.sentAt, now) >= HELD_AGAIN) this.#probe(candidate, now)
+      if (candidate.unanswered > 2) candidate.forgetProof()
+    }
   }
 
   #onFailed(candidate: Candidate, now: Instant): void {

@@ -16,9 +16,8 @@ export class SequenceWindow {
     return true
   }
 
-  /** The peer may have begun to count anew: it just proved by other means that it is there. */
-  reset(): void {
-    this.#seen.clear()
+  /** The peer may have begun to count anew, from less: it just proved by other means that it is there. */
+  lowerFloor(): void {
     this.#floor = -1
   }
 }

@@ -114,7 +114,7 @@ export class Traversal {
 
   /** The peer made a session: it is there, whatever it counts from. */
   onSession(index: number): void {
-    this.#byIndex.get(index)?.window.reset()
+    this.#byIndex.get(index)?.window.lowerFloor()
   }
 
   onOwnEndpoints(now: Now): void {

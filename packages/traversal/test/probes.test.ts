@@ -71,8 +71,9 @@ test('a sequence number counts once, in any order within the window, and no more
   for (const sequence of [5, 3, 200]) assert.equal(window.accept(sequence), false)
   for (let sequence = 1_000; sequence < 1_200; sequence++) assert.ok(window.accept(sequence))
   assert.equal(window.accept(6), false)
-  window.reset()
+  window.lowerFloor()
   assert.ok(window.accept(6))
+  assert.equal(window.accept(1_199), false)
 })
 
 interface Party {
