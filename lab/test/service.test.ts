@@ -8,6 +8,8 @@ import { mkdirSync } from 'node:fs'
 import { labTest, type Machine, until } from '../src/index.ts'
 import { program } from './programs/index.ts'
 
+const METRICS = '127.0.0.1:9480'
+
 labTest(
   'what the units hold runs with their rights alone, says when it is ready, and feeds the watchdog',
   async (lab) => {
@@ -24,6 +26,14 @@ labTest(
     await until('alice is connected', async () => {
       return JSON.parse(await alice.weftOk('status', '--json')).coordinator?.state === 'connected'
     })
+    for (const [machine, socket, metric] of [
+      [alice, '/run/weft/agent.sock', /^weft_coordinator_connected 1$/m],
+      [dora, '/var/lib/weft-server/coordinator.sock', /^weft_server_devices\{state="online"\} 1$/m],
+    ] as const) {
+      assert.match(await machine.ok('curl', '-sf', `http://${METRICS}/metrics`), metric)
+      assert.match(await machine.ok('curl', '-sf', '--unix-socket', socket, 'http://weft/metrics'), metric)
+      assert.notEqual((await machine.run('curl', '-sf', `http://${METRICS}/`)).code, 0)
+    }
     for (const { notices, unit } of [agent, server]) {
       await notices.line(/^WATCHDOG=1$/)
       await unit.stop()
@@ -35,7 +45,7 @@ labTest(
 
 /** The command of the unit, as systemd would start it; ready when it says so. */
 async function start(machine: Machine, part: 'agent' | 'server', rights: readonly [string, ...string[]]) {
-  const text = await machine.weftOk('service', 'install', part, '--print')
+  const text = await machine.weftOk('service', 'install', part, '--print', '--', '--metrics', METRICS)
   const command = /^ExecStart=(.*)$/m.exec(text)?.[1]?.split(' ') ?? []
   assert.ok(command.length > 2)
   const notices = machine.spawn(...program('notify-socket', '/run/notify'))

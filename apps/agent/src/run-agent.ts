@@ -3,6 +3,7 @@ import { type ControlServer, serveControl } from '@weft/control-socket'
 import { localAddresses, NetworkWatch, systemClock } from '@weft/linux'
 import { MachineNameService, recoverNameService } from '@weft/resolver'
 import { Agent, type AgentDrivers } from './agent.ts'
+import { agentMetrics } from './agent-metrics.ts'
 import { AgentState } from './agent-state.ts'
 import { controlMethods } from './control-methods.ts'
 import { openTun } from './tunnel-device.ts'
@@ -25,6 +26,8 @@ export interface RunAgentOptions {
 }
 
 export interface RunningAgent {
+  /** As Prometheus reads them. */
+  metrics(): string
   /** Takes the interface and the socket away. Harmless when called again. */
   close(): Promise<void>
   /** Resolves when the agent has ended in whatever way; rejects with an `AgentError` where it had to end. */
@@ -60,8 +63,11 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       drivers: { ...systemDrivers, ...resolverDriver(options), ...options.drivers },
       logger,
     })
+    const running = agent
+    const metrics = () => agentMetrics(running.status(), control?.refusals() ?? {})
     control = await serveControl({
       path: options.socket,
+      metrics,
       methods: controlMethods(agent, () => control?.refusals()),
       logger,
     })
@@ -69,7 +75,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     const done = untilEnded(agent, close, logger)
     // Whoever waits for it hears of it.
     done.catch(() => undefined)
-    return { close: () => close(), done }
+    return { close: () => close(), done, metrics }
   } catch (error) {
     await close(error)
     throw error

@@ -71,6 +71,7 @@ function addServe(program: Command): void {
     .addOption(tun())
     .addOption(port())
     .addOption(noDns())
+    .addOption(metrics())
     .option('--backup <file>', 'write a backup of the mesh and its keys, also while it runs, and end')
     .option('--restore <file>', 'begin with the mesh of a backup, where the state directory has none')
     .addOption(json('one line: mesh, reachableAt, link, expires'))
@@ -96,6 +97,7 @@ function addAgent(program: Command): void {
     .addOption(tun())
     .addOption(port())
     .addOption(noDns())
+    .addOption(metrics())
     .addOption(new Option('--ends-on-down').hideHelp())
     .addHelpText(
       'after',
@@ -367,6 +369,8 @@ const port = (): Option =>
   new Option('--port <n>', 'UDP port of the node (default: 7481, another where that is taken)').argParser(parsePort)
 const noDns = (): Option =>
   new Option('--no-dns', 'leave this machine’s resolver alone; names then work for who asks the mesh’s own')
+const metrics = (): Option =>
+  new Option('--metrics <host:port>', 'answer GET /metrics there, for Prometheus').argParser(parseListen)
 const servicePart = (): Argument => new Argument('<part>', 'which of them').choices(['agent', 'server'])
 const root = (): Option => new Option('--root <dir>', 'of a system that does not run, an image say').default('/')
 const json = (what: string): Option => new Option('--json', `as JSON, ${what}`)

@@ -14,6 +14,7 @@ import { type ChannelLimits, ChannelServer, defaultLimits } from './channel-serv
 import { controlMethods } from './control-methods.ts'
 import { Coordinator } from './coordinator.ts'
 import { CoordinatorError, coordinatorErrorOf } from './coordinator-error.ts'
+import { coordinatorMetrics } from './coordinator-metrics.ts'
 import { Counters } from './counters.ts'
 import { HttpServer } from './http-server.ts'
 import { secondsOf } from './join.ts'
@@ -60,6 +61,8 @@ export interface CreatedLink {
 }
 
 export interface RunningCoordinator {
+  /** As Prometheus reads them. */
+  metrics(): string
   /** As bound. */
   readonly address: ListenAddress
   readonly mesh: MeshId
@@ -142,7 +145,9 @@ async function start(
     refused: counters.read(),
     ...(relay === undefined ? {} : { relay: relay.status() }),
   })
+  const metrics = () => coordinatorMetrics(status())
   const control = await serveControl({
+    metrics,
     path: join(options.stateDirectory, 'coordinator.sock'),
     methods: controlMethods({
       coordinator,
@@ -159,6 +164,7 @@ async function start(
   logger.info('coordinator started', { mesh: files.mesh.id, devices: coordinator.state.devices.size })
   return {
     address: bound,
+    metrics,
     mesh: files.mesh.id,
     range: files.mesh.addressRange,
     reachableAt,

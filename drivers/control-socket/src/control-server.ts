@@ -7,6 +7,8 @@ import type { ControlMethod } from './control-method.ts'
 import { controlErrorOf, findMethod, parseParams, readParams, sendError, sendLine } from './control-request.ts'
 import { listenAt } from './socket-path.ts'
 
+/** Of Prometheus's text format. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 /** A request that does not arrive whole within this is given up. */
 const REQUEST_TIMEOUT_MS = 10_000
 /** One user cannot keep the others out. */
@@ -34,10 +36,12 @@ export async function serveControl(options: {
   readonly path: string
   readonly methods: Readonly<Record<string, ControlMethod>>
   readonly logger: Logger
+  /** Answers `GET /metrics`, for everyone who may connect. */
+  readonly metrics?: () => string
   /** Of the socket file; who may change something is decided by the caller's uid, not by it. */
   readonly mode?: number
 }): Promise<ControlServer> {
-  const desk = new ControlDesk(options.methods, options.logger)
+  const desk = new ControlDesk(options.methods, options.logger, options.metrics)
   await listenAt(desk.server, options.path, options.mode ?? 0o666)
   return desk
 }
@@ -46,6 +50,7 @@ class ControlDesk implements ControlServer {
   readonly server: Server
   readonly #methods: Readonly<Record<string, ControlMethod>>
   readonly #logger: Logger
+  readonly #metrics: (() => string) | undefined
   readonly #callers = new WeakMap<Socket, number>()
   readonly #connections = new Map<number, number>()
   /** Whose request is being read: what is wrong with it is counted there. */
@@ -60,8 +65,9 @@ class ControlDesk implements ControlServer {
     'too-many-connections': 0,
   }
 
-  constructor(methods: Readonly<Record<string, ControlMethod>>, logger: Logger) {
+  constructor(methods: Readonly<Record<string, ControlMethod>>, logger: Logger, metrics: (() => string) | undefined) {
     this.#methods = methods
+    this.#metrics = metrics
     this.#logger = logger
     this.server = createServer({
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -127,6 +133,10 @@ class ControlDesk implements ControlServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+    if (this.#metrics !== undefined && request.method === 'GET' && request.url === '/metrics') {
+      response.setHeader('content-type', METRICS_TYPE).end(this.#metrics())
+      return
+    }
     const call = await this.#readCall(request, response)
     if (call === undefined) return
     try {

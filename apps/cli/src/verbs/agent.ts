@@ -1,4 +1,6 @@
 import { flushCompileCache } from 'node:module'
+import type { RunningAgent } from '@weft/agent'
+import type { ListenAddress } from '../arguments.ts'
 import { lineLogger } from '../line-logger.ts'
 import { socketToListenAt, stateDirectory } from '../places.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
@@ -9,6 +11,7 @@ interface AgentVerbOptions {
   readonly tun?: string
   readonly port?: number
   readonly dns?: boolean
+  readonly metrics?: ListenAddress
   readonly endsOnDown?: boolean
 }
 
@@ -26,12 +29,28 @@ export async function agent(options: AgentVerbOptions): Promise<void> {
     tellsResolver: options.dns ?? true,
     logger: lineLogger('agent'),
   })
+  const listener = await answerMetrics(options.metrics, running)
   manager.ready()
   setTimeout(flushCompileCache, SETTLED).unref()
   await Promise.race([untilAborted(signal), running.done])
   manager.stopping()
+  await listener?.[Symbol.asyncDispose]()
   await running.close()
   reportEnd(signal)
+}
+
+async function answerMetrics(
+  at: ListenAddress | undefined,
+  running: RunningAgent,
+): Promise<AsyncDisposable | undefined> {
+  if (at === undefined) return undefined
+  const { serveMetrics } = await import('../metrics-server.ts')
+  try {
+    return await serveMetrics(at, () => running.metrics())
+  } catch (error) {
+    await running.close()
+    throw error
+  }
 }
 
 const DEFAULT_TUN = 'weft0'

@@ -23,6 +23,7 @@ interface ServeOptions {
   readonly tun?: string
   readonly port?: number
   readonly dns?: boolean
+  readonly metrics?: ListenAddress
   readonly restore?: string
   readonly json?: boolean
 }
@@ -47,6 +48,10 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   const relay = stack.use(await RelayOfServe.open({ listen: options.listen, stunPort: options.stunPort, clock }))
   const coordinator = await startCoordinatorOf(options, { clock, relay: relay.beside })
   stack.defer(() => coordinator.close())
+  if (options.metrics !== undefined) {
+    const { serveMetrics } = await import('../metrics-server.ts')
+    stack.use(await serveMetrics(options.metrics, () => coordinator.metrics()))
+  }
   const createOwnLink = (): Promise<CreatedLink> => coordinator.createLink({ expiresSeconds: OWN_LINK_LIFE })
   const node = await startNode(options, { mesh: coordinator.mesh, createLink: createOwnLink, signal })
   if (node instanceof NodeOfServe) stack.defer(() => node.stop())
