@@ -103,7 +103,7 @@ Architecture: ${ofArchitecture}
 Maintainer: The weft authors <weft@localhost>
 Section: net
 Priority: optional
-Depends: libc6 (>= 2.28), libstdc++6
+Depends: libc6 (>= 2.28), libstdc++6, libatomic1
 Recommends: systemd
 Description: self-hosted mesh VPN
  Your devices, one private network: each has an address and a name, and every

@@ -45,7 +45,7 @@ describe('the Debian package', { skip, timeout: 600_000 }, () => {
 
   it('installs, upgrades and removes cleanly on a fresh Debian', { skip: longSkip }, () => {
     const root = join(directory, 'debian')
-    run('debootstrap', '--variant=minbase', '--include=libstdc++6', 'bookworm', root)
+    run('debootstrap', '--variant=minbase', '--include=libstdc++6,libatomic1', 'bookworm', root)
     const before = filesOf(root)
     const inside = (...command: readonly string[]) => run('chroot', root, ...command)
     for (const [version, file] of [
