@@ -103,6 +103,62 @@ for (const [a, b] of [
   )
 }
 
+labTest(
+  'two behind one NAT meet on their LAN, whether it bends packets back or not',
+  async (lab) => {
+    const internet = await Internet.create(lab)
+    const mesh = await LabMesh.serve(await internet.host('dora'))
+    for (const hairpin of [false, true]) {
+      const site = await internet.site(`one${hairpin ? 'y' : 'n'}`, { nat: 'symmetric', hairpin })
+      const name = (side: string) => `${side}${hairpin ? 'y' : 'n'}`
+      const [a, b] = await mesh.joinAll(await site.host(name('a')), await site.host(name('b')))
+      assert.equal(await a.ping(b.v4), 0)
+      await endsUp(a, b, 'direct')
+      const { peers } = await a.status()
+      assert.match(peers.find((peer) => peer.name === b.name)?.path.endpoint ?? '', /^192\.168\.1\./)
+    }
+  },
+  { timeout },
+)
+
+labTest(
+  'where UDP is blocked, all goes by relay, and netcheck says so',
+  async (lab) => {
+    const { alice, bob } = await world(lab, { nat: 'port-restricted', blocksUdp: true }, 'open')
+    assert.equal(await alice.ping(bob.v4, 10, 0.1), 0)
+    assert.equal(await pathKind(alice, bob), 'relayed')
+    assert.match(await alice.machine.weftOk('netcheck'), /UDP does not come back[\s\S]*All goes by relay/)
+  },
+  { timeout },
+)
+
+labTest(
+  'with IPv6 only, behind firewalls, the path is direct by IPv6',
+  async (lab) => {
+    const { alice, bob } = await world(lab, { nat: 'firewall', v6Only: true }, { nat: 'firewall', v6Only: true })
+    assert.equal(await alice.ping(bob.v4), 0)
+    await endsUp(alice, bob, 'direct')
+    const { peers } = await alice.status()
+    assert.match(peers.find((peer) => peer.name === bob.name)?.path.endpoint ?? '', /^\[2001:db8:/)
+  },
+  { timeout },
+)
+
+labTest(
+  'behind a carrier’s NAT and a home’s, the path is direct where both keep their ports',
+  async (lab) => {
+    const internet = await Internet.create(lab)
+    const mesh = await LabMesh.serve(await internet.host('dora'))
+    const carrier = await internet.site('carrier', { nat: 'port-restricted', lan: '100.64.7.0/24' })
+    const home = await internet.site('home', { nat: 'port-restricted', behind: carrier })
+    const other = await internet.site('other', { nat: 'port-restricted' })
+    const [alice, bob] = await mesh.joinAll(await home.host('alice'), await other.host('bob'))
+    assert.equal(await alice.ping(bob.v4), 0)
+    await endsUp(alice, bob, 'direct')
+  },
+  { timeout },
+)
+
 const EVERY_MS = 50
 /** Twice what a user should notice at most; a loaded machine takes its time. */
 const MOST_LOST = 60

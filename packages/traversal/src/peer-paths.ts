@@ -57,6 +57,8 @@ export interface PeerPathsHost {
   nextSequence(): number
   use(path: Path): void
   doubt(relay: NodeId): void
+  /** From now on it wants to be woken, or no more. */
+  active(isActive: boolean): void
   /** A change that people may want to know of. */
   changed(path: Path, why: string): void
 }
@@ -252,6 +254,7 @@ export class PeerPaths {
 
   #activate(now: Instant): void {
     this.#isActive = true
+    this.#host.active(true)
     this.#searches = 0
     this.#tickAt = later(now, TICK)
     const relay = this.relay(now)
@@ -261,6 +264,7 @@ export class PeerPaths {
 
   #rest(now: Instant): void {
     this.#isActive = false
+    this.#host.active(false)
     this.#search = undefined
     this.#tickAt = undefined
     this.#pending.clear()

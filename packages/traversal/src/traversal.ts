@@ -50,6 +50,8 @@ export class Traversal {
   readonly #own: { readonly id: NodeId; readonly probeKey: PrivateKey<'probe'> }
   readonly #byIndex = new Map<number, Known>()
   readonly #byId = new Map<NodeId, Known>()
+  /** Those with traffic: of a large mesh, a few. */
+  readonly #active = new Map<number, PeerPaths>()
   #relays: readonly NodeId[] = []
   #lastSequence = 0
   #now: Now
@@ -88,6 +90,7 @@ export class Traversal {
     const known = this.#byIndex.get(index)
     if (known === undefined) return
     this.#byIndex.delete(index)
+    this.#active.delete(index)
     this.#byId.delete(known.id)
   }
 
@@ -139,12 +142,12 @@ export class Traversal {
 
   wake(now: Now): void {
     this.#now = now
-    for (const { paths } of this.#byIndex.values()) if (paths.isActive) paths.wake(now.instant)
+    for (const paths of [...this.#active.values()]) paths.wake(now.instant)
   }
 
   nextTimeout(): Instant | undefined {
     let first: Instant | undefined
-    for (const { paths } of this.#byIndex.values()) if (paths.isActive) first = earliest(first, paths.nextTimeout())
+    for (const paths of this.#active.values()) first = earliest(first, paths.nextTimeout())
     return first
   }
 
@@ -189,6 +192,11 @@ export class Traversal {
       nextSequence: () => this.#nextSequence(),
       use: (path) => host.use(index, path),
       doubt: (relay) => host.doubt(relay),
+      active: (isActive) => {
+        const paths = this.paths(index)
+        if (isActive && paths !== undefined) this.#active.set(index, paths)
+        else this.#active.delete(index)
+      },
       changed: (path, why) => host.changed(index, path, why),
     }
   }
