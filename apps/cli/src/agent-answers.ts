@@ -2,10 +2,12 @@
 export interface AgentStatus {
   readonly state: 'up' | 'down' | 'not-joined'
   readonly self: SelfStatus | null
-  readonly coordinator: { readonly url: string; readonly state: string } | null
+  readonly coordinator: { readonly url: string; readonly state: string; readonly reason?: string } | null
   readonly relay?: RelayState
   readonly names?: NamesState | null
   readonly peers: readonly PeerStatus[]
+  /** Named by the coordinator, without having proven themselves. */
+  readonly refused?: readonly RefusedPeer[]
 }
 
 /** How names of the mesh work on this machine. */
@@ -14,6 +16,12 @@ interface NamesState {
   /** `none`: this machine's resolver was not told, and `reason` may say why. */
   readonly way: string
   readonly reason?: string
+}
+
+export interface RefusedPeer {
+  readonly id: string
+  readonly name: string
+  readonly reason: string
 }
 
 export interface SelfStatus {

@@ -3,6 +3,7 @@ import { type AgentStatus, describePath, type PeerStatus, type RelayState } from
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatAge, formatBytes, formatRoundTrip } from '../format.ts'
+import { refusalLine } from '../refusal-text.ts'
 import { formatTable } from '../table.ts'
 import { print, printJson } from '../terminal.ts'
 
@@ -30,11 +31,16 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   const lines = [
     `${styleText('bold', oneLine(answer.self.name))}  ${answer.self.addresses.join('  ')}${answer.state === 'up' ? '' : '  (down; sudo weft up brings it back)'}`,
   ]
-  if (answer.coordinator !== null)
-    lines.push(`coordinator  ${oneLine(answer.coordinator.url)}  ${stateText(answer.coordinator.state)}`)
+  if (answer.coordinator !== null) lines.push(coordinatorLine(answer.coordinator))
   if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
   if (answer.names) lines.push(namesLine(answer.names))
+  lines.push(...(answer.refused ?? []).map(refusalLine))
   return [...lines, '', ...peerLines(answer.peers, view)]
+}
+
+function coordinatorLine({ url, state, reason }: NonNullable<AgentStatus['coordinator']>): string {
+  const why = reason === undefined ? '' : `  (${oneLine(reason)})`
+  return `coordinator  ${oneLine(url)}  ${stateText(state)}${why}`
 }
 
 function relayLine({ home, state, relays }: RelayState): string {

@@ -65,6 +65,17 @@ test('a device without a mesh says how to join one', () => {
   assert.match(lines(nothing).join(), /sudo weft up LINK/)
 })
 
+test('a device that the coordinator names and that did not prove itself is shown with what happened', () => {
+  const refused = [{ id: 'abcdef0123456789', name: 'evil', reason: 'record-superseded' }]
+  const text = lines({ ...status([laptop]), refused }).join('\n')
+  assert.match(text, /refused {2}evil \(abcdef01\) {2}.*an old record was brought back/)
+})
+
+test('a netmap that is refused is told beside the coordinator', () => {
+  const coordinator = { url: 'http://192.0.2.1:7480', state: 'connected', reason: 'its netmap is refused' }
+  assert.match(lines({ ...status([]), coordinator }).join('\n'), /connected {2}\(its netmap is refused\)/)
+})
+
 test('a device that is down says so', () => {
   assert.match(lines({ ...status([]), state: 'down' })[0] ?? '', /\(down; sudo weft up/)
 })

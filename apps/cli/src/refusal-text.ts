@@ -1,0 +1,23 @@
+import type { RefusedPeer } from './agent-answers.ts'
+import { oneLine } from './failure.ts'
+
+/** What happened to a device that the coordinator names and that gets no tunnel, by the reason's own name. */
+const TEXTS: Readonly<Record<string, string>> = {
+  'record-forged': 'its keys are not signed by itself: the coordinator, or something on the way, altered them',
+  'record-superseded': 'its keys are older than those known of it: an old record was brought back',
+  'record-forked': 'two records of it have one number: a copy of the device runs, or its keys were stolen',
+  'identity-mismatch': 'its record or its certificates are of another device',
+  'chain-foreign': 'it is certified by another mesh',
+  'chain-broken': 'its certificates do not belong together',
+  'certificate-forged': 'a certificate of it was altered',
+  'chain-expired': 'its certificates have expired: check the clocks, or let it join again',
+  'chain-not-yet-valid': 'its certificates do not hold yet: check the clocks',
+  'is-self': 'it claims to be this device',
+  'address-taken': 'another device has its address',
+  'node-key-taken': 'another device has its key',
+  'address-outside-range': 'its address is outside of the mesh',
+}
+
+export function refusalLine({ id, name, reason }: RefusedPeer): string {
+  return `refused  ${oneLine(name)} (${oneLine(id).slice(0, 8)})  ${TEXTS[reason] ?? oneLine(reason)}`
+}
