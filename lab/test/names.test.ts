@@ -30,10 +30,12 @@ describe('names', { skip, timeout: 300_000 }, () => {
     await reporting(lab, async () => {
       mesh = await LabMesh.serve(lab.machine('dora'))
       eve = lab.machine('eve')
-      ;[alice, bob] = await mesh.joinAll(lab.machine('alice'), lab.machine('bob'))
+      // Where alice's resolver is found before weft takes its place.
+      const machine = lab.machine('alice')
+      machine.writeResolvConf(`nameserver ${mesh.machine.address}\n`)
+      ;[alice, bob] = await mesh.joinAll(machine, lab.machine('bob'))
       const { names } = await status(alice)
       ;[resolver = '', resolver6 = ''] = names?.resolvers ?? []
-      alice.machine.writeResolvConf(`nameserver ${resolver}\nsearch weft\n`)
     })
   })
   after(() => lab[Symbol.dispose]())
@@ -72,6 +74,23 @@ describe('names', { skip, timeout: 300_000 }, () => {
     for (const host of ['bob', 'bob.weft', 'photos.bob.weft'])
       assert.equal(await alice.machine.ok('curl', '-sS', '-m', '10', `http://${host}:8080/`), 'the text of bob')
     await server.stop()
+  })
+
+  claim('of others come from the resolver that was there before, whatever it is like', async () => {
+    const odd = mesh.machine.spawn(...program('odd-resolver', mesh.machine.address, resolver))
+    await odd.line(/listening/)
+    for (const transport of ['+notcp', '+tcp'])
+      assert.deepEqual(await dig(alice, `@${resolver}`, transport, 'example.org'), ['203.0.113.9'])
+    assert.match(await alice.machine.ok('getent', 'ahostsv4', 'www.example.org'), /^203\.0\.113\.9\s/)
+    assert.equal((await dig(alice, `@${resolver}`, '+bufsize=512', 'long.example')).length, 200)
+    const failing = ['late', 'liar', 'loop'].map((label) =>
+      alice.machine.ok('dig', `@${resolver}`, '+time=15', '+tries=1', `${label}.example`),
+    )
+    for (const text of await Promise.all(failing)) assert.match(text, /status: SERVFAIL/)
+    assert.equal(odd.lines.filter((line) => line === 'looping').length, 4)
+    assert.match(await alice.machine.ok('dig', `@${resolver}`, '+tcp', '+time=15', 'liar.example'), /status: SERVFAIL/)
+    assert.deepEqual(await dig(alice, `@${resolver}`, 'bob.weft'), [bob.v4])
+    await odd.stop()
   })
 
   claim('do not need port 53, whoever has it', async () => {

@@ -6,6 +6,7 @@ export function program(
     | 'dns-ask'
     | 'handshake-flood'
     | 'notify-socket'
+    | 'odd-resolver'
     | 'tcp-junk'
     | 'tcp-sink'
     | 'tcp-source'
