@@ -1,5 +1,5 @@
 /**
- * `npm run lab`: three machines in network namespaces, joined, and a shell on each.
+ * `npm run lab`: three machines in network namespaces, joined; what they can do; and a shell on each.
  *
  *   alice ─┐  coordinator and node
  *   bob   ─┼─ lan   192.0.2.0/24, 2001:db8:1::/64
@@ -7,11 +7,12 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { buildPlayground } from './build-playground.ts'
+import { demonstrate } from './demonstration.ts'
 import { Lab } from './lab.ts'
 import type { Machine } from './machine.ts'
-import { LabMesh, MeshNode, type NodeStatus } from './mesh.ts'
+import type { MeshNode } from './mesh.ts'
 import { reporting, skipReason } from './requirements.ts'
-import { until } from './until.ts'
 
 process.exitCode = await main()
 
@@ -22,36 +23,15 @@ async function main(): Promise<number> {
     return 1
   }
   using lab = await Lab.create()
-  const nodes = await reporting(lab, () => build(lab))
+  const nodes = await reporting(lab, async () => {
+    const { nodes, mesh } = await buildPlayground(lab, progress)
+    console.log('')
+    await demonstrate(nodes, mesh, (line) => console.log(line))
+    return nodes
+  })
   await openShells(lab.machines, describe(nodes))
   console.log('taking the machines down')
   return 0
-}
-
-async function build(lab: Lab): Promise<readonly MeshNode[]> {
-  progress('three machines on one switch')
-  lab.switch('lan', { v4: '192.0.2.0/24', v6: '2001:db8:1::/64' })
-  const alice = lab.machine('alice')
-  const others = [lab.machine('bob'), lab.machine('carol')]
-  progress('alice runs the coordinator, and a node: weft serve')
-  const mesh = await LabMesh.serve(alice, [])
-  const nodes = [await selfOf(alice)]
-  for (const machine of others) {
-    progress(`${machine.name} joins: weft up LINK`)
-    nodes.push(await mesh.join(machine))
-  }
-  progress('each finds the others')
-  for (const node of nodes) await node.knows(...nodes.filter((other) => other !== node))
-  return nodes
-}
-
-/** `weft serve` joins its own node on the side. */
-async function selfOf(machine: Machine): Promise<MeshNode> {
-  const self = await until(`${machine.name} is a node`, async () => {
-    const status: NodeStatus = JSON.parse(await machine.weftOk('status', '--json'))
-    return status.self?.addresses.length ? status.self : undefined
-  })
-  return new MeshNode(machine, self)
 }
 
 function describe(nodes: readonly MeshNode[]): string {
@@ -63,7 +43,7 @@ function describe(nodes: readonly MeshNode[]): string {
         `  ${name.padEnd(7)} ${v4.padEnd(16)} ${v6.padEnd(40)} on the wire ${machine.address}`,
     ),
     '',
-    `Try:  weft status      weft ping bob      ping ${nodes.at(-1)?.v4}      weft link create`,
+    `Try:  weft status --watch      weft ping bob      curl http://${nodes.at(-1)?.v4}:8080/      weft link create`,
     '',
   ].join('\n')
 }
