@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Bench, type BenchOptions, plain } from './bench.ts'
+import { benchCli } from './cli.ts'
 import { benchEngines } from './engines/bench-engines.ts'
 import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
@@ -9,6 +10,7 @@ import { describeLoad, describeMachine } from './machine-description.ts'
 import { benchThroughput } from './throughput.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
+  cli: plain(benchCli),
   engines: benchEngines,
   handshakes: plain(benchHandshakes),
   join: plain(benchJoin),
