@@ -16,7 +16,7 @@ import { LaneError } from './lane-error.ts'
 import {
   allocateLaneMemory,
   BEATS,
-  CONSUMED,
+  consumedBy,
   type LaneCommand,
   type LaneMessage,
   type LaneStart,
@@ -143,7 +143,7 @@ export class LaneDatapath implements Datapath {
   }
 
   #onLaneReport(report: DatapathReport, isBounded: boolean): void {
-    if (isBounded) Atomics.add(this.#control, CONSUMED, 1)
+    if (isBounded) Atomics.add(this.#control, consumedBy(report), 1)
     if (this.#state !== 'open') return
     if (report.kind === 'failed') this.#fail(report.reason)
     else this.#onReport(report)

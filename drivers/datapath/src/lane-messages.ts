@@ -14,7 +14,7 @@ export type PortSource =
 
 /** Memory that the lane and the main thread read and write at any time. */
 export interface LaneMemory {
-  /** `BEATS` and `CONSUMED`, 32-bit words that wrap. */
+  /** `BEATS` and what has been consumed, 32-bit words that wrap. */
   readonly control: SharedArrayBuffer
   readonly meters: SharedArrayBuffer
   readonly drops: SharedArrayBuffer
@@ -22,9 +22,12 @@ export interface LaneMemory {
 
 /** Counts the node's beats. */
 export const BEATS = 0
-/** Counts the bounded reports that the node has taken. */
-export const CONSUMED = 1
-const CONTROL_WORDS = 2
+const CONSUMED = 1
+const CONSUMED_RELAYED = 2
+const CONTROL_WORDS = 3
+
+/** The word that counts the bounded reports of this kind that the node has taken. */
+export const consumedBy = ({ kind }: DatapathReport): number => (kind === 'relayed' ? CONSUMED_RELAYED : CONSUMED)
 
 export function allocateLaneMemory(): LaneMemory {
   return {
@@ -46,7 +49,7 @@ export interface LaneStart {
 
 export type LaneCommand = DatapathCommand | { readonly kind: 'stop' }
 
-/** What comes from a lane's thread. A bounded report is to be counted in `CONSUMED` when it is taken. */
+/** What comes from a lane's thread. A bounded report is to be counted by `consumedBy` when it is taken. */
 export type LaneMessage =
   | { readonly kind: 'ready'; readonly portName: string }
   | { readonly kind: 'refused'; readonly code: LaneErrorCode; readonly message: string }

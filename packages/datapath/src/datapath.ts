@@ -180,6 +180,8 @@ export const HEARTBEAT_LIMIT = 15_000
 export const STAGED_LIMIT = 128
 /** Reports under way to the node that strangers can cause: datagrams and handshakes. */
 export const RING_SLOTS = 256
+/** Sealed datagrams for relays under way to the node, beside those: a burst of traffic keeps no probe from the node. */
+export const RELAYED_SLOTS = 1024
 /** The largest handshake or other datagram that goes up, in bytes; longer ones are `malformed-datagram`. */
 export const RING_SLOT_BYTES = 1500
 /** Datagrams a second that go up at length, and at once. */

@@ -13,6 +13,7 @@ export {
   type Path,
   type PeerMeter,
   type PeerMeters,
+  RELAYED_SLOTS,
   type RelayedPath,
   RING_SLOT_BYTES,
   RING_SLOTS,

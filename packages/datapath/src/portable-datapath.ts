@@ -9,6 +9,7 @@ import {
   HEARTBEAT_LIMIT,
   type PeerMeter,
   type PeerMeters,
+  RELAYED_SLOTS,
   RING_SLOTS,
   type SocketId,
 } from './datapath.ts'
@@ -64,6 +65,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
   readonly #outputs: PortableOutput[] = []
   /** Reports among the outputs that others can cause many of. */
   readonly #bounded = new Set<PortableOutput>()
+  readonly #relayed = new Set<PortableOutput>()
   #origin: DirectPath | undefined
   #lastBeat: Instant | undefined
 
@@ -112,7 +114,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
 
   poll(): PortableOutput | undefined {
     const output = this.#outputs.shift()
-    if (output !== undefined) this.#bounded.delete(output)
+    if (output !== undefined && !this.#bounded.delete(output)) this.#relayed.delete(output)
     return output
   }
 
@@ -217,9 +219,11 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
   }
 
   #offer(report: DatapathReport): boolean {
-    if (this.#bounded.size >= RING_SLOTS) return false
+    const isRelayed = report.kind === 'relayed'
+    const waiting = isRelayed ? this.#relayed : this.#bounded
+    if (waiting.size >= (isRelayed ? RELAYED_SLOTS : RING_SLOTS)) return false
     const output: PortableOutput = { kind: 'report', report }
-    this.#bounded.add(output)
+    waiting.add(output)
     this.#outputs.push(output)
     return true
   }
