@@ -1,4 +1,4 @@
-import type { Endpoint, Now } from '@weft/base'
+import type { Endpoint, Now, WallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import type { PeerMeter, PeerMeters } from '@weft/datapath'
 import type { PeerPaths } from '@weft/traversal'
@@ -98,10 +98,10 @@ function pathStatus(
   if (isUnanswered) return { kind: 'none' }
   if (peer.path !== undefined && peer.hasSession(now) && paths?.isActive) {
     const { since, why } = paths.standing
-    return pathOf(peer.path, paths.rttMs ?? peer.rttMs, {
-      since: isoOf(since === undefined ? undefined : wall - (now - since)),
-      why,
-    })
+    if (since === undefined) peer.pathSince = undefined
+    else if (peer.pathSince?.instant !== since)
+      peer.pathSince = { instant: since, wall: (wall - (now - since)) as WallTime }
+    return pathOf(peer.path, paths.rttMs ?? peer.rttMs, { since: isoOf(peer.pathSince?.wall), why })
   }
   return peer.path === undefined && peer.claim.endpoints.length === 0 ? { kind: 'none' } : { kind: 'idle' }
 }
