@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Bench, type BenchOptions, plain } from './bench.ts'
 import { benchCli } from './cli.ts'
+import { benchCoordinator } from './coordinator/bench-coordinator.ts'
 import { benchEngines } from './engines/bench-engines.ts'
 import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
@@ -11,6 +12,7 @@ import { benchThroughput } from './throughput.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   cli: plain(benchCli),
+  coordinator: benchCoordinator,
   engines: benchEngines,
   handshakes: plain(benchHandshakes),
   join: plain(benchJoin),

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { callControl } from '@weft/control-socket'
+
+const CLI = join(import.meta.dirname, '../../../apps/cli/src/main.ts')
+/** Ticks of `utime` and `stime` in a second. */
+const TICKS = 100
+
+/** `weft serve --no-node` in a process of its own, that can be killed and started again on the same port. */
+export class ServedCoordinator {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'weft-bench-'))
+  readonly #port: number
+  #child: ChildProcess | undefined
+
+  private constructor(port: number) {
+    this.#port = port
+  }
+
+  static async start(): Promise<ServedCoordinator> {
+    const coordinator = new ServedCoordinator(await freePort())
+    await coordinator.start()
+    return coordinator
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.#port}/v1/channel`
+  }
+
+  /** Resolves when it answers. */
+  async start(): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      [CLI, 'serve', '--no-node', '--json', '--state', this.#directory, '--listen', `127.0.0.1:${this.#port}`],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    this.#child = child
+    await once(createInterface(child.stdout), 'line')
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+
+  async createLink(): Promise<string> {
+    const created = await callControl(join(this.#directory, 'coordinator.sock'), 'link-create', { reusable: true })
+    return (created as { readonly link: string }).link
+  }
+
+  /** Bytes of `Private_*`. */
+  memory(): number {
+    const text = readFileSync(`/proc/${this.#child?.pid}/smaps_rollup`, 'utf8')
+    return [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0)
+  }
+
+  /** Of the processor, so far. */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return (Number(fields[11]) + Number(fields[12])) / TICKS
+  }
+
+  async stop(): Promise<void> {
+    await this.kill()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
