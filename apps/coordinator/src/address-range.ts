@@ -1,7 +1,6 @@
 import {
   familyOf,
   type IpAddress,
-  ipBytes,
   ipFromBytes,
   type Prefix,
   parsePrefix,
@@ -67,7 +66,12 @@ export function freeAddress(range: Prefix, used: readonly IpAddress[]): IpAddres
   return undefined
 }
 
-const numberOf = (address: IpAddress): number => viewOf(ipBytes(address)).getUint32(0)
+/** Of a valid address: a join looks at those of all devices. */
+function numberOf(address: IpAddress): number {
+  let number = 0
+  for (const part of address.split('.')) number = number * 256 + Number(part)
+  return number
+}
 
 function addressOf(number: number): IpAddress {
   const bytes = new Uint8Array(4)

@@ -15,32 +15,22 @@ import type { AccountId, CryptoProvider, NodeId, PublicKey } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import type { DeviceRow, LinkRow, RecordRow, StoreTransaction } from '@weft/storage'
 import { type BringBackWish, bringBack } from './bring-back.ts'
-import { type Joined, type JoinWish, join, secondsOf } from './join.ts'
+import { type JoinWish, join, secondsOf } from './join.ts'
 import { createLink, type LinkWish, linkKeyHash, requireOpen } from './join-links.ts'
 import type { MeshFiles } from './mesh-files.ts'
 import { deviceCalled, newRecord, recordNameOf, renamed } from './mesh-names.ts'
 import { applyChange, type Held, hasGivenOut, type MeshState } from './mesh-state.ts'
 import { type FeedInput, type FeedOutput, NetmapFeed, type Subscriber } from './netmap-feed.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
 import { Presence } from './presence.ts'
 import { notedOf, noteSource, publish } from './publish.ts'
 import { Refusal } from './refusal.ts'
-
-/** Transactions that wait; beyond, requests are answered `busy`. */
-const MAX_WAITING = 20_000
+import { WriteQueue } from './write-queue.ts'
 
 /** Who asks, as the channel proves. */
 export interface Caller {
   readonly channelKey: PublicKey<'channel'>
   readonly source: IpAddress | undefined
-}
-
-/** What a transaction has for its caller, and the devices that it changed, all with one number. */
-interface Outcome<T> {
-  readonly result: T
-  readonly changed: readonly DeviceRow[]
-  readonly removed?: readonly DeviceRow[]
-  /** All records of the mesh, where they are others than before, and the number of that. */
-  readonly records?: { readonly all: readonly RecordRow[]; readonly number: number }
 }
 
 /**
@@ -56,10 +46,9 @@ export class Coordinator {
   readonly #prefixes: readonly Prefix[]
   readonly #feed: CoreRunner<FeedInput, FeedOutput>
   readonly #presence: Presence
+  readonly #writes: WriteQueue<Outcome<unknown>>
   readonly #disconnect: (node: NodeId) => void
   #state: MeshState
-  #lastWrite: Promise<void> = Promise.resolve()
-  #waiting = 0
   #copied: number | undefined
   #expecting: NodeJS.Timeout | undefined
 
@@ -85,6 +74,7 @@ export class Coordinator {
     this.#clock = clock
     this.#logger = logger
     this.#prefixes = [state.range, meshPrefix(state.rootKey, crypto)]
+    this.#writes = new WriteQueue(files.store, (outcome) => this.#apply(outcome))
     this.#presence = new Presence((online) => this.#writePresence(online))
     this.#copied = files.mesh.copied
     this.#presence.expect([...state.devices.values()].filter(({ row }) => row.online).map(({ id }) => id))
@@ -293,7 +283,7 @@ export class Coordinator {
   /** Once everything that was asked is done; channels are closed before. */
   async settled(): Promise<void> {
     await this.#presence.settled()
-    await this.#lastWrite
+    await this.#writes.settled()
   }
 
   async #recordsChanged<T>(transaction: StoreTransaction, result: T): Promise<Outcome<T>> {
@@ -363,9 +353,7 @@ export class Coordinator {
         return { result: undefined, changed }
       })
     } catch (error) {
-      this.#logger.error('cannot note who is online', {
-        reason: messageOf(error),
-      })
+      this.#logger.error('cannot note who is online', { reason: messageOf(error) })
       throw error
     }
   }
@@ -375,20 +363,8 @@ export class Coordinator {
   }
 
   async #write<T>(work: (transaction: StoreTransaction) => Promise<Outcome<T>>): Promise<T> {
-    if (this.#waiting >= MAX_WAITING) throw new Refusal('busy', 'the coordinator has too much to do: try again later')
-    const before = this.#lastWrite
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#lastWrite = promise
-    this.#waiting++
-    try {
-      await before
-      const outcome = await this.#files.store.transaction(work)
-      this.#apply(outcome)
-      return outcome.result
-    } finally {
-      this.#waiting--
-      resolve()
-    }
+    const { result } = await this.#writes.add(work)
+    return result
   }
 
   #apply({ changed, removed = [], records }: Outcome<unknown>): void {
@@ -411,10 +387,6 @@ export class Coordinator {
     })
     for (const { id } of gone) this.#disconnect(id)
   }
-}
-
-function outcomeOf(joined: Joined): Outcome<Joined> {
-  return { result: joined, changed: joined.changed ? [joined.device] : [] }
 }
 
 const notRegistered = (): Refusal =>

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, readSync, rmSync } from 'node:fs'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely'
 import { APPLICATION_ID, migrateSqlite, SCHEMA_VERSION } from './migration.ts'
 import { corruptError, StorageError, storageErrorOf } from './storage-error.ts'
@@ -7,6 +7,9 @@ import type { Tables } from './tables.ts'
 
 /** How long a statement waits for a lock, in ms: a backup tool may hold one for a moment. */
 const BUSY_TIMEOUT = 2_000
+
+/** Prepared ones that are kept; there are fewer texts than that. */
+const MAX_STATEMENTS = 256
 
 // https://sqlite.org/fileformat2.html §1.3
 const HEADER_LENGTH = 100
@@ -110,11 +113,13 @@ function pragma(connection: DatabaseSync, name: string): number {
 
 /** kysely's dialect expects better-sqlite3's shape. */
 function sqliteDialect(connection: DatabaseSync): SqliteDialect {
+  const statements = new Map<string, StatementSync>()
   return new SqliteDialect({
     database: {
       close: () => connection.close(),
       prepare: (text) => {
-        const statement = connection.prepare(text)
+        const statement = statements.get(text) ?? connection.prepare(text)
+        if (statements.size < MAX_STATEMENTS) statements.set(text, statement)
         const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]
         return {
           reader: statement.columns().length > 0,

@@ -1,6 +1,6 @@
 import { type IpAddress, invariant } from '@weft/base'
 import type { AccountId, NodeId, PublicKey } from '@weft/keys'
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import {
   type AccountRow,
   type DeviceRow,
@@ -20,6 +20,21 @@ export class StoreTransaction {
 
   constructor(sql: Transaction<Tables>) {
     this.#sql = sql
+  }
+
+  /** Undone where it throws, unless the database itself failed: then all of the transaction is. */
+  async attempt<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<PromiseSettledResult<T>> {
+    await sql`savepoint attempt`.execute(this.#sql)
+    try {
+      const value = await work(this)
+      await sql`release attempt`.execute(this.#sql)
+      return { status: 'fulfilled', value }
+    } catch (reason) {
+      if (reason instanceof Error && 'errcode' in reason) throw reason
+      await sql`rollback to attempt`.execute(this.#sql)
+      await sql`release attempt`.execute(this.#sql)
+      return { status: 'rejected', reason }
+    }
   }
 
   async mesh(): Promise<MeshRow | undefined> {

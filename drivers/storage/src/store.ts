@@ -39,6 +39,18 @@ export class Store {
   }
 
   /**
+   * Works that share one transaction, one after the other; each that throws is undone alone.
+   * @throws {StorageError} where the database failed; nothing changed.
+   */
+  together<T>(works: readonly ((transaction: StoreTransaction) => Promise<T>)[]): Promise<PromiseSettledResult<T>[]> {
+    return this.transaction(async (transaction) => {
+      const results: PromiseSettledResult<T>[] = []
+      for (const work of works) results.push(await transaction.attempt(work))
+      return results
+    })
+  }
+
+  /**
    * The database as it is between two transactions, as a file of its own, for its owner only.
    * @throws {StorageError}
    */

@@ -1,0 +1,15 @@
+import type { DeviceRow, RecordRow } from '@weft/storage'
+import type { Joined } from './join.ts'
+
+/** What a transaction has for its caller, and the devices that it changed, all with one number. */
+export interface Outcome<T> {
+  readonly result: T
+  readonly changed: readonly DeviceRow[]
+  readonly removed?: readonly DeviceRow[]
+  /** All records of the mesh, where they are others than before, and the number of that. */
+  readonly records?: { readonly all: readonly RecordRow[]; readonly number: number }
+}
+
+export function outcomeOf(joined: Joined): Outcome<Joined> {
+  return { result: joined, changed: joined.changed ? [joined.device] : [] }
+}
