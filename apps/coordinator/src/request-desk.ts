@@ -10,7 +10,7 @@ import {
 } from '@weft/coordinator-protocol'
 import type { LinkEndpoint } from '@weft/identity'
 import type { NodeId, PublicKey } from '@weft/keys'
-import type { LinkRow } from '@weft/storage'
+import { type LinkRow, StorageError } from '@weft/storage'
 import type { Answered, ChannelConnection, ChannelDesk, Work } from './channel-connection.ts'
 import type { Caller, Coordinator } from './coordinator.ts'
 import { isoTime, linkStateAt } from './join-links.ts'
@@ -184,6 +184,10 @@ export class RequestDesk implements ChannelDesk {
       return { code: error.code, message: error.message }
     }
     const reason = error instanceof Error ? error.message : String(error)
+    if (error instanceof StorageError && error.code === 'database-full') {
+      this.#logger.error('disk full', { method, reason })
+      return { code: 'failed', message: 'the disk is full on the coordinator; make room there and try again' }
+    }
     this.#logger.error('request failed', { method, reason })
     return { code: 'failed', message: 'the coordinator could not do it: its log says why; try again later' }
   }

@@ -111,6 +111,13 @@ function pragma(connection: DatabaseSync, name: string): number {
   return Number(connection.prepare(`pragma ${name}`).get()?.[name])
 }
 
+const NOTHING = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
+}
+
 /** kysely's dialect expects better-sqlite3's shape. */
 function sqliteDialect(connection: DatabaseSync): SqliteDialect {
   const statements = new Map<string, StatementSync>()
@@ -118,6 +125,8 @@ function sqliteDialect(connection: DatabaseSync): SqliteDialect {
     database: {
       close: () => connection.close(),
       prepare: (text) => {
+        // A full disk ends the transaction by itself; rolling back once more would hide why.
+        if (text === 'rollback' && !connection.isTransaction) return NOTHING
         const statement = statements.get(text) ?? connection.prepare(text)
         if (statements.size < MAX_STATEMENTS) statements.set(text, statement)
         const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]

@@ -6,7 +6,9 @@ export type StorageErrorCode =
   /** Written by a newer weft. It was left as it is. */
   | 'database-newer'
   | 'database-busy'
-  /** The system refused: permission, space, the disk. What was committed before still holds. */
+  /** The disk is. What was committed before still holds. */
+  | 'database-full'
+  /** The system refused: permission, the disk. What was committed before still holds. */
   | 'database-failed'
 
 /** Something about the database that its owner must look at. The message says what, why, and what to do. */
@@ -49,18 +51,14 @@ export function storageErrorOf(path: string, error: unknown): StorageError {
     case SQLITE_LOCKED:
       return new StorageError('database-busy', `${path} is in use by another program; stop that one first`, error)
     case SQLITE_FULL:
-      return new StorageError(
-        'database-failed',
-        `cannot write ${path}: the disk is full; make room and try again`,
-        error,
-      )
+      return new StorageError('database-full', `cannot write ${path}: the disk is full; make room and try again`, error)
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
       return new StorageError('database-failed', `cannot open ${path} for writing: check its owner and mode`, error)
     default:
       if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))
         return new StorageError(
-          'database-failed',
+          'database-full',
           `cannot write ${path}: the disk is full; make room and try again`,
           error,
         )

@@ -32,6 +32,7 @@ const requirements = {
   setpriv: tool(),
   hostname: tool(),
   mount: tool(),
+  strace: tool(),
   ethtool: tool(),
   wg: tool(),
   bash: tool(),
