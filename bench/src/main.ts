@@ -8,6 +8,7 @@ import { benchEngines } from './engines/bench-engines.ts'
 import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
 import { describeLoad, describeMachine } from './machine-description.ts'
+import { benchNetmapChange } from './netmap-change.ts'
 import { benchThroughput } from './throughput.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, Bench>> = {
   engines: benchEngines,
   handshakes: plain(benchHandshakes),
   join: plain(benchJoin),
+  'netmap-change': plain(benchNetmapChange),
   throughput: plain(benchThroughput),
 }
 

@@ -151,20 +151,38 @@ export type NetmapChange = z.infer<typeof changeSchema>
 /** The netmap that the change leads to, or `undefined` where it does not lead from this one: then subscribe anew. */
 export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | undefined {
   if (change.epoch !== netmap.epoch || change.from !== netmap.number) return undefined
-  const byId = new Map(netmap.peers.map((peer) => [peer.id, peer]))
-  for (const id of change.remove) byId.delete(id)
-  for (const peer of change.upsert) byId.set(peer.id, peer)
-  if (byId.size > MAX_PEERS) return undefined
+  const peers = mergedPeers(netmap.peers, change)
+  if (peers.length > MAX_PEERS) return undefined
   return {
     ...netmap,
     epoch: change.next ?? netmap.epoch,
     number: change.number,
     self: change.self ?? netmap.self,
-    peers: [...byId.values()],
+    peers,
     grants: change.grants ?? netmap.grants,
     ...(change.relays === undefined ? {} : { relays: change.relays }),
     ...(change.records === undefined ? {} : { records: change.records }),
   }
+}
+
+/** Where each peer of a list is: found by the list that was merged last, so that a change costs what it touches. */
+const places = new WeakMap<readonly NetmapPeer[], Map<NodeId, number>>()
+
+function mergedPeers(before: readonly NetmapPeer[], { upsert, remove }: NetmapChange): readonly NetmapPeer[] {
+  if (upsert.length === 0 && remove.length === 0) return before
+  const gone = new Set(remove)
+  const peers = remove.length === 0 ? before.slice() : before.filter(({ id }) => !gone.has(id))
+  const known = remove.length === 0 ? places.get(before) : undefined
+  const placeOf = known ?? new Map(peers.map(({ id }, place) => [id, place]))
+  // It is of the new list from here on.
+  places.delete(before)
+  for (const peer of upsert) {
+    const place = placeOf.get(peer.id) ?? peers.length
+    peers[place] = peer
+    placeOf.set(peer.id, place)
+  }
+  places.set(peers, placeOf)
+  return peers
 }
 
 function isEachOnce(ids: readonly NodeId[]): boolean {

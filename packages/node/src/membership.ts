@@ -28,6 +28,7 @@ import type { PeerIndices } from './peer-indices.ts'
 import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
 import { verifyPeer } from './peer-verification.ts'
+import { rememberingSignatures } from './remembered-signatures.ts'
 import type { StoredMembership } from './stored-membership.ts'
 import { Tunnels, type TunnelsHost } from './tunnels.ts'
 
@@ -42,8 +43,10 @@ export interface MembershipHost
     Pick<PeerRoutesHost, 'underlay' | 'meshPrefixes' | 'ownEndpoints' | 'refreshEndpoints' | 'countDrop'> {
   readonly indices: PeerIndices
   readonly emit: Emit
-  /** Filter rules or interface settings are not what they were. */
+  /** What a peer is called or where it is heard is not what it was: costs what it touches. */
   onChanged(): void
+  /** Who is there, addresses or grants are not what they were: filter and interface, which look at all peers, are made anew. */
+  onShapeChanged(): void
 }
 
 /**
@@ -61,6 +64,7 @@ export class Membership {
   /** As last told to the coordinator on this connection. */
   published: string | undefined
   readonly #host: MembershipHost
+  readonly #verifier: CryptoProvider
   readonly #rootKey: PublicKey<'root'>
   readonly #known: KnownPeers
   readonly routes: PeerRoutes
@@ -85,6 +89,7 @@ export class Membership {
     this.prefix6 = meshPrefix(this.#rootKey, crypto)
     this.peers = new PeerTable(this.#hooks())
     this.#host = host
+    this.#verifier = rememberingSignatures(crypto)
     this.#known = new KnownPeers(stored.known, crypto)
     this.routes = new PeerRoutes(this.#routesHost(), { id: this.id, probeKey: stored.keys.probe }, now)
     this.#tunnels = new Tunnels(this.#tunnelsHost(), {
@@ -225,8 +230,11 @@ export class Membership {
     const self = this.#selfIn(netmap)
     if (change === undefined || this.#objection !== undefined) this.peers.applyWhole(netmap.peers, self)
     else this.peers.apply(change.upsert, change.remove, self)
+    const isWhole = change === undefined || this.#objection !== undefined
     this.#objection = undefined
-    this.#host.onChanged()
+    // A change of who is there, or of what one has proved, has told so already.
+    if (isWhole || change.self !== undefined || change.grants !== undefined) this.#host.onShapeChanged()
+    else this.#host.onChanged()
     return true
   }
 
@@ -282,7 +290,7 @@ export class Membership {
           rootKey: this.#rootKey,
           known: this.#known,
           at: this.#now.wall,
-          crypto: this.#host.crypto,
+          crypto: this.#verifier,
         }),
       takeIndex: () => this.#host.indices.take(),
       added: (peer) => this.#onAdded(peer),
@@ -300,7 +308,7 @@ export class Membership {
     this.#command({ kind: 'set-allowed-ips', peer: index, prefixes: peer.prefixes })
     this.routes.add(peer, this.#now)
     this.#tunnels.add(peer, this.#now)
-    this.#host.onChanged()
+    this.#host.onShapeChanged()
     this.#log('info', 'peer added', { peer: peer.identity.id, name: peer.claim.name })
   }
 
@@ -309,13 +317,13 @@ export class Membership {
     this.routes.remove(peer)
     this.#command({ kind: 'remove-peer', peer: peer.index })
     this.#host.indices.give(peer.index)
-    this.#host.onChanged()
+    this.#host.onShapeChanged()
     this.#log('info', 'peer removed', { peer: peer.identity.id, name: peer.claim.name })
   }
 
   #onReaddressed(peer: Peer): void {
     this.#command({ kind: 'set-allowed-ips', peer: peer.index, prefixes: peer.prefixes })
-    this.#host.onChanged()
+    this.#host.onShapeChanged()
   }
 
   /** The path in use stays until another is proven, but one that the peer names no more is not waited for. */

@@ -53,7 +53,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   readonly #drops = new Map<NodeDropReason, number>()
   #localAddresses: readonly IpAddress[] = []
   #now: Now | undefined
-  #isChanged = false
+  #isShapeChanged = false
   /** As last told, to tell only what differs. */
   #toldRules = ''
   #toldSettings = ''
@@ -81,7 +81,10 @@ export class Node implements Core<NodeInput, NodeOutput> {
       refreshEndpoints: () => this.#reflexive.refresh(this.#instant()),
       countDrop: (reason) => this.#countDrop(reason),
       onChanged: () => {
-        this.#isChanged = true
+        this.#names = undefined
+      },
+      onShapeChanged: () => {
+        this.#isShapeChanged = true
         this.#names = undefined
       },
     }
@@ -268,7 +271,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     this.#remove(stored.mesh, now)
     this.#memberships.set(stored.mesh, new Membership(stored, this.#host, now))
     this.#tellLocalKeys()
-    this.#host.onChanged()
+    this.#host.onShapeChanged()
   }
 
   #remove(mesh: MeshId, now: Now): void {
@@ -277,7 +280,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     membership.close(now)
     this.#memberships.delete(mesh)
     this.#tellLocalKeys()
-    this.#host.onChanged()
+    this.#host.onShapeChanged()
   }
 
   #onCoordinatorState(input: Extract<NodeInput, { kind: 'coordinator-state' }>): void {
@@ -302,7 +305,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   }
 
   #onListening(now: Now): void {
-    this.#isChanged = true
+    this.#isShapeChanged = true
     this.#reflexive.ask(now.instant)
     this.#publish()
   }
@@ -343,8 +346,8 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   /** Filter and interface are everyone's, so they are told at the end of an input, once. */
   #tellChanges(): void {
-    if (!this.#isChanged) return
-    this.#isChanged = false
+    if (!this.#isShapeChanged) return
+    this.#isShapeChanged = false
     this.#tellFilter()
     this.#tellResolvers()
     if (this.#sockets.port !== undefined) this.#tellInterface()

@@ -40,6 +40,9 @@ export interface TableSelf {
 export class PeerTable {
   readonly #hooks: PeerTableHooks
   readonly #verified = new Map<NodeId, Peer>()
+  /** Somebody left a place that another may wait for. */
+  #isPlaceFree = false
+  #lastPlace = ''
   readonly #refused = new Map<NodeId, RefusedPeer>()
   readonly #byIndex = new Map<PeerIndex, Peer>()
   readonly #byAddress = new Map<IpAddress, Peer>()
@@ -129,12 +132,16 @@ export class PeerTable {
 
   /** One peer's place may be what another waits for, so it goes on as long as somebody gets one. */
   #retryRefused(self: TableSelf): void {
+    const place = `${self.addresses} ${self.range} ${self.nodeKey}`
+    if (!this.#isPlaceFree && place === this.#lastPlace) return
+    this.#lastPlace = place
     for (let before = -1; before !== this.#refused.size; ) {
       before = this.#refused.size
       for (const { claim, identity } of [...this.#refused.values()]) {
         if (identity !== undefined) this.#place(claim, self)
       }
     }
+    this.#isPlaceFree = false
   }
 
   #objection(claim: NetmapPeer, identity: VerifiedIdentity, self: TableSelf): RefusalReason | undefined {
@@ -165,11 +172,13 @@ export class PeerTable {
 
   #update(peer: Peer, claim: NetmapPeer, identity: VerifiedIdentity): void {
     const before = peer.claim
+    const { account } = peer.identity
+    if (before.address4 !== claim.address4) this.#isPlaceFree = true
     for (const address of peer.addresses) this.#byAddress.delete(address)
     peer.claim = claim
     peer.identity = identity
     for (const address of peer.addresses) this.#byAddress.set(address, peer)
-    if (before.address4 !== claim.address4) this.#hooks.readdressed(peer)
+    if (before.address4 !== claim.address4 || account !== identity.account) this.#hooks.readdressed(peer)
     if (before.name !== claim.name) this.#hooks.named(peer)
     if (before.endpoints.join() !== claim.endpoints.join()) this.#hooks.endpointsChanged(peer)
   }
@@ -190,6 +199,7 @@ export class PeerTable {
   #removeVerified(id: NodeId): void {
     const peer = this.#verified.get(id)
     if (peer === undefined) return
+    this.#isPlaceFree = true
     this.#verified.delete(id)
     this.#byIndex.delete(peer.index)
     this.#byNodeKey.delete(peer.identity.nodeKey)
