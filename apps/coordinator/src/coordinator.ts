@@ -1,4 +1,5 @@
 import {
+  type Alarm,
   type Clock,
   CoreRunner,
   type Duration,
@@ -64,6 +65,8 @@ export class Coordinator {
     readonly logger: Logger
     /** How long devices that were online have to come back before their peers are told that they are gone. */
     readonly returning: Duration
+    /** The system's where it is left away. */
+    readonly alarm?: Alarm
   }) {
     const { files, state, tell, crypto, random, clock, logger, returning } = options
     this.#files = files
@@ -82,7 +85,7 @@ export class Coordinator {
     this.#feed = new CoreRunner({
       core: new NetmapFeed(state),
       clock,
-      alarm: systemAlarm(),
+      alarm: options.alarm ?? systemAlarm(),
       act: ({ subscriber, message }) => tell(subscriber, message),
     })
   }

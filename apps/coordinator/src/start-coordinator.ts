@@ -192,9 +192,9 @@ async function openFiles(
 }
 
 /** What the database holds, in a new epoch: who holds more than that has it from a newer copy of the database. */
-function firstState(
+export function firstState(
   { store }: MeshFiles,
-  { clock, logger, relay }: CoordinatorOptions,
+  { clock, logger, relay }: Pick<CoordinatorOptions, 'clock' | 'logger' | 'relay'>,
   relays: readonly NetmapRelay[],
 ): Promise<MeshState> {
   return store.transaction(async (transaction) => {

@@ -18,3 +18,4 @@ export {
 } from './simulated-internet.ts'
 export { type Delivery, SimulatedNetwork, type Weather } from './simulated-network.ts'
 export { addressOf, icmpPacket, ipPacket, tcpPacket, udpPacket } from './test-packets.ts'
+export { WiredDatapath, type WiredHost } from './wired-datapath.ts'
