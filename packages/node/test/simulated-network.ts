@@ -3,7 +3,6 @@ import {
   endpointOf,
   endpointParts,
   type Family,
-  familyOf,
   type Instant,
   type IpAddress,
   instant,
@@ -12,7 +11,6 @@ import {
 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
-import { PortableDatapath, type PortableOutput, type SocketId } from '@weft/datapath'
 import type { CryptoProvider, MeshId, NodeId } from '@weft/keys'
 import {
   type InterfaceSettings,
@@ -22,17 +20,7 @@ import {
   type PingOutcome,
   type StoredMembership,
 } from '@weft/node'
-import {
-  buildIcmpPacket,
-  destinationOffset,
-  ICMP4_ECHO_REPLY,
-  ICMP4_ECHO_REQUEST,
-  ICMP6_ECHO_REPLY,
-  ICMP6_ECHO_REQUEST,
-  PacketView,
-  sourceOffset,
-} from '@weft/packet'
-import type { SimulatedInternet } from '@weft/testing'
+import { type SimulatedInternet, WiredDatapath } from '@weft/testing'
 import { answerStun } from '@weft/traversal'
 import { START, seededRandom, type TestDevice, type TestMesh } from './test-mesh.ts'
 
@@ -167,9 +155,8 @@ export class Machine {
   readonly takenPorts = new Set<number>()
   hasIpv6 = true
   readonly #network: SimulatedNetwork
-  readonly #datapath: PortableDatapath
+  readonly #datapath: WiredDatapath
   readonly #meshes = new Set<MeshId>()
-  readonly #sockets = new Map<SocketId, { readonly family: Family; readonly port: number }>()
 
   constructor(
     network: SimulatedNetwork,
@@ -181,8 +168,18 @@ export class Machine {
     this.#network = network
     this.device = device
     this.addresses = addresses as readonly IpAddress[]
-    this.#datapath = new PortableDatapath({ crypto })
-    this.node = new Node({ crypto, random: seededRandom(seed), meters: this.#datapath })
+    this.#datapath = new WiredDatapath({
+      crypto,
+      now: () => network.now,
+      addresses: () => this.addresses,
+      onReport: (report) => this.node.handle({ kind: 'report', report }, network.now),
+      send: (from, to, datagram) => {
+        if (this.isPlugged) network.send(from, to, datagram, this)
+      },
+      onPacket: (packet) => void this.packets.push(packet),
+      refusal: (family, port) => this.#refusalOf(family, port),
+    })
+    this.node = new Node({ crypto, random: seededRandom(seed), meters: this.#datapath.core })
     network.machines.push(this)
   }
 
@@ -193,7 +190,7 @@ export class Machine {
 
   startFrom(membership: StoredMembership): this {
     this.#meshes.add(membership.mesh)
-    this.#datapath.handle({ kind: 'beat' }, this.#network.now)
+    this.#datapath.tell({ kind: 'beat' })
     this.tell({ kind: 'local-addresses', addresses: this.addresses })
     this.tell({ kind: 'membership-added', membership })
     this.tell({ kind: 'start', port: 7481 })
@@ -216,29 +213,25 @@ export class Machine {
   }
 
   wake(): void {
-    this.#datapath.handle({ kind: 'beat' }, this.#network.now)
-    this.#datapath.wake(this.#network.now)
+    this.#datapath.tell({ kind: 'beat' })
+    this.#datapath.core.wake(this.#network.now)
     this.node.wake(this.#network.now)
     this.#settle()
   }
 
   nextTimeout(): Instant | undefined {
-    const moments = [this.node.nextTimeout(), this.#datapath.nextTimeout()].filter((moment) => moment !== undefined)
+    const moments = [this.node.nextTimeout(), this.#datapath.core.nextTimeout()].filter(
+      (moment) => moment !== undefined,
+    )
     return moments.length === 0 ? undefined : instant(Math.min(...moments))
   }
 
   hears(address: IpAddress, port: number): boolean {
-    return [...this.#sockets.values()].some((socket) => socket.port === port && socket.family === familyOf(address))
+    return this.#datapath.hears(endpointOf(address, port))
   }
 
   receive(from: Endpoint, to: Endpoint, datagram: Uint8Array): void {
-    const { address, port } = endpointParts(to)
-    const socket = [...this.#sockets].find(([, each]) => each.port === port && each.family === familyOf(address))?.[0]
-    if (socket === undefined) return
-    this.#datapath.handle(
-      { kind: 'received', datagram: datagram.slice(), path: { kind: 'direct', socket, local: address, remote: from } },
-      this.#network.now,
-    )
+    this.#datapath.receive(from, to, datagram)
     this.#settle()
   }
 
@@ -255,7 +248,7 @@ export class Machine {
 
   /** As a program of the machine sends it. */
   sendPacket(packet: Uint8Array): void {
-    this.#datapath.handle({ kind: 'port-packet', packet }, this.#network.now)
+    this.#datapath.tell({ kind: 'port-packet', packet })
     this.#settle()
   }
 
@@ -293,80 +286,19 @@ export class Machine {
         isBusy = true
         this.#act(output)
       }
-      for (let output = this.#datapath.poll(); output !== undefined; output = this.#datapath.poll()) {
-        isBusy = true
-        this.#actForDatapath(output)
-      }
+      if (this.#datapath.settle()) isBusy = true
     }
   }
 
   #act(output: NodeOutput): void {
-    if (output.kind === 'datapath') this.#datapath.handle(output.command, this.#network.now)
+    if (output.kind === 'datapath') this.#datapath.tell(output.command)
     else if (output.kind === 'send-by-relay') this.#network.sendByRelay(this, output.to, output.datagram)
     else this.outputs.push(output)
     if (output.kind === 'configure-interface') this.settings = output.settings
   }
 
-  #actForDatapath(output: PortableOutput): void {
-    switch (output.kind) {
-      case 'report':
-        this.node.handle({ kind: 'report', report: output.report }, this.#network.now)
-        return
-      case 'to-port':
-        this.#deliver(output.packet)
-        return
-      case 'send':
-        this.#send(output)
-        return
-      case 'open-socket':
-        this.#open(output.socket, output.family, output.port)
-        return
-      case 'close-socket':
-        this.#sockets.delete(output.socket)
-        return
-      case 'set-mark':
-        return
-    }
+  #refusalOf(family: Family, port: number): string | undefined {
+    if (family === 6 && !this.hasIpv6) return 'EAFNOSUPPORT'
+    return this.takenPorts.has(port) ? 'EADDRINUSE' : undefined
   }
-
-  /** What the machine's kernel does with a packet from the interface: it keeps it, and answers echo requests. */
-  #deliver(packet: Uint8Array): void {
-    this.packets.push(packet)
-    const reply = echoReplyTo(packet)
-    if (reply !== undefined) this.#datapath.handle({ kind: 'port-packet', packet: reply }, this.#network.now)
-  }
-
-  #send({ path, datagram }: Extract<PortableOutput, { kind: 'send' }>): void {
-    const socket = this.#sockets.get(path.socket)
-    const from = this.addresses.find(
-      (address) => familyOf(address) === socket?.family && (path.local === undefined || path.local === address),
-    )
-    if (socket === undefined || from === undefined || !this.isPlugged) return
-    this.#network.send(endpointOf(from, socket.port), path.remote, datagram.slice(), this)
-  }
-
-  #open(socket: SocketId, family: Family, port: number): void {
-    const code = family === 6 && !this.hasIpv6 ? 'EAFNOSUPPORT' : this.takenPorts.has(port) ? 'EADDRINUSE' : undefined
-    if (code === undefined) this.#sockets.set(socket, { family, port })
-    const result =
-      code === undefined
-        ? ({ kind: 'socket-opened', socket, family, port } as const)
-        : ({ kind: 'socket-failed', socket, code } as const)
-    this.#datapath.handle({ kind: 'socket-result', result }, this.#network.now)
-  }
-}
-
-function echoReplyTo(packet: Uint8Array): Uint8Array | undefined {
-  const view = new PacketView()
-  if (!view.read(packet, 0, packet.length)) return undefined
-  const [request, reply] =
-    view.version === 4 ? [ICMP4_ECHO_REQUEST, ICMP4_ECHO_REPLY] : [ICMP6_ECHO_REQUEST, ICMP6_ECHO_REPLY]
-  if (view.icmpType !== request) return undefined
-  const message = packet.slice(view.transportOffset, view.transportOffset + view.transportLength)
-  message[0] = reply
-  message.fill(0, 2, 4)
-  const length = view.version === 4 ? 4 : 16
-  const source = packet.slice(sourceOffset(packet, 0), sourceOffset(packet, 0) + length)
-  const destination = packet.slice(destinationOffset(packet, 0), destinationOffset(packet, 0) + length)
-  return buildIcmpPacket(destination, source, message)
 }

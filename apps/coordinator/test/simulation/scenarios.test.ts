@@ -18,7 +18,7 @@ test(`whatever happens to a mesh, it comes together again, and nothing that was 
     const random = seededRandom(partSeed(seed, number))
     const scenario = new Scenario(random, number % 50 === 49 ? 30 : random.pick(MOST_DEVICES.slice(0, 8)))
     try {
-      const result = await scenario.run(4 + random.below(16))
+      const result = await scenario.run(isLongRun() ? 4 + random.below(30) : 2 + random.below(7))
       done++
       devices += result.devices
       datagrams += result.datagrams

@@ -132,8 +132,9 @@ export class SimulatedCoordinator {
     this.#connections.set(number, connection)
   }
 
-  wake(): void {
-    this.#alarm.wake(this.#place.clock().instant)
+  /** Whether it did something. */
+  wake(): boolean {
+    return this.#alarm.wake(this.#place.clock().instant)
   }
 
   nextTimeout(): Instant | undefined {
@@ -168,10 +169,11 @@ class ToldAlarm implements Alarm {
     this.#ring = ring
   }
 
-  wake(now: Instant): void {
-    if (this.at === undefined || this.at > now) return
+  wake(now: Instant): boolean {
+    if (this.at === undefined || this.at > now) return false
     this.at = undefined
     invariant(this.#ring !== undefined, 'what is set rings')
     this.#ring()
+    return true
   }
 }

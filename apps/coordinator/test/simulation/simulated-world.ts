@@ -43,7 +43,9 @@ export class SimulatedWorld {
   readonly random: SeededRandom
   readonly #clock = new ManualClock()
   readonly #events: Event[] = []
-  readonly #lines: Line[] = []
+  #lines: Line[] = []
+  /** Whether the coordinator was given something to do since it last rested. */
+  #isCoordinatorBusy = true
   #groups = new Map<SimulatedDevice | 'coordinator', number>()
   #starts = 0
   #lastHost = 0
@@ -110,6 +112,7 @@ export class SimulatedWorld {
 
   /** Lets time pass. */
   async run(milliseconds: number): Promise<void> {
+    this.#isCoordinatorBusy = true
     const end = instant(this.now.instant + milliseconds)
     for (let wakings = 0; ; ) {
       await this.#coordinatorRests()
@@ -162,9 +165,10 @@ export class SimulatedWorld {
         isOpenAtClient: true,
         isOpenAtServer: true,
       }
-      this.#lines.push(line)
+      this.#lines = [...this.#lines.filter((each) => each.isOpenAtClient || each.isOpenAtServer), line]
       device.tellClient({ kind: 'connected', connection })
       coordinator.accept(socket, device.address)
+      this.#isCoordinatorBusy = true
     })
   }
 
@@ -175,7 +179,10 @@ export class SimulatedWorld {
   sendFrame(device: SimulatedDevice, connection: number, frame: Uint8Array): void {
     const line = this.#linesOf(device).find((each) => each.connection === connection)
     if (line === undefined) return
-    this.#carry(line, () => line.isOpenAtServer && line.socket.emit('message', frame, true))
+    this.#carry(line, () => {
+      this.#isCoordinatorBusy = true
+      if (line.isOpenAtServer) line.socket.emit('message', frame, true)
+    })
   }
 
   onCrash(device: SimulatedDevice): void {
@@ -202,7 +209,7 @@ export class SimulatedWorld {
 
   #step(): void {
     while (this.#events[0] !== undefined && this.#events[0].at <= this.now.instant) this.#events.shift()?.happen()
-    this.coordinator?.wake()
+    if (this.coordinator?.wake() === true) this.#isCoordinatorBusy = true
     for (const device of this.devices) {
       const due = device.nextTimeout()
       if (due === undefined || due > this.now.instant) continue
@@ -218,7 +225,9 @@ export class SimulatedWorld {
 
   /** What the coordinator does takes turns of the event loop, and no time. */
   async #coordinatorRests(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    if (!this.#isCoordinatorBusy) return
+    this.#isCoordinatorBusy = false
+    for (let turns = 2; turns > 0; turns--) await new Promise<void>((resolve) => setImmediate(resolve))
   }
 
   #nextMoment(): Instant | undefined {
@@ -271,6 +280,7 @@ export class SimulatedWorld {
 
   #end(line: Line): void {
     line.isOpenAtServer = false
+    this.#isCoordinatorBusy = true
     line.socket.emit('close')
   }
 
