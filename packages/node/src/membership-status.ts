@@ -1,4 +1,4 @@
-import type { Endpoint, Now, WallTime } from '@weft/base'
+import type { Endpoint, Instant, Now } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import type { PeerMeter, PeerMeters } from '@weft/datapath'
 import type { PeerPaths } from '@weft/traversal'
@@ -68,7 +68,7 @@ function peerStatus(
     owner: peer.claim.owner,
     addresses: peer.addresses,
     online: peer.claim.online,
-    path: pathStatus(peer, meter, paths, now),
+    path: pathStatus(peer, meter, paths, now.instant),
     rxBytes: meter.receivedBytes,
     txBytes: meter.sentBytes,
     lastHandshake: isoOf(peer.lastHandshake?.wall),
@@ -88,20 +88,15 @@ function relayStatus({ routes }: Membership): NodeStatus['relay'] {
   return { home: home ?? null, state, relays: all }
 }
 
-function pathStatus(
-  peer: Peer,
-  meter: PeerMeter,
-  paths: PeerPaths | undefined,
-  { instant: now, wall }: Now,
-): PathStatus {
+function pathStatus(peer: Peer, meter: PeerMeter, paths: PeerPaths | undefined, now: Instant): PathStatus {
   const isUnanswered = meter.unansweredSince !== undefined && now - meter.unansweredSince > UNANSWERED_LIMIT
   if (isUnanswered) return { kind: 'none' }
   if (peer.path !== undefined && peer.hasSession(now) && paths?.isActive) {
     const { since, why } = paths.standing
-    if (since === undefined) peer.pathSince = undefined
-    else if (peer.pathSince?.instant !== since)
-      peer.pathSince = { instant: since, wall: (wall - (now - since)) as WallTime }
-    return pathOf(peer.path, paths.rttMs ?? peer.rttMs, { since: isoOf(peer.pathSince?.wall), why })
+    return pathOf(peer.path, paths.rttMs ?? peer.rttMs, {
+      since: isoOf(since),
+      why,
+    })
   }
   return peer.path === undefined && peer.claim.endpoints.length === 0 ? { kind: 'none' } : { kind: 'idle' }
 }

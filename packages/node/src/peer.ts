@@ -13,8 +13,6 @@ export class Peer {
   claim: NetmapPeer
   /** Where transport data go. A peer is moved by proven paths only. */
   path: Path | undefined
-  /** When it came into use, as first told: computed anew each time it would waver, for two clocks are not read at one moment. */
-  pathSince: Now | undefined
   /** Milliseconds of the last handshake or ping. */
   rttMs: number | undefined
   lastHandshake: Now | undefined

@@ -9,6 +9,7 @@ import {
   randomBytes,
   seconds,
   toHex,
+  type WallTime,
 } from '@weft/base'
 import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
 import type { NodeId } from '@weft/keys'
@@ -44,7 +45,7 @@ const TRANSACTION_BYTES = 8
 /** What the paths of one peer need. */
 export interface PeerPathsHost {
   readonly random: Random
-  now(): Instant
+  wall(): WallTime
   meter(): PeerMeter
   /** Where this node may be heard, as it knows now. */
   ownEndpoints(): readonly Endpoint[]
@@ -99,7 +100,7 @@ export class PeerPaths {
   #lostAt: Instant | undefined
   #doubtedAt: Instant | undefined
   #shown: string | undefined
-  #changedAt: Instant | undefined
+  #changedAt: WallTime | undefined
   #why = ''
 
   constructor(host: PeerPathsHost) {
@@ -116,7 +117,7 @@ export class PeerPaths {
   }
 
   /** Since when the path is in use, and why it was chosen. */
-  get standing(): { readonly since: Instant | undefined; readonly why: string } {
+  get standing(): { readonly since: WallTime | undefined; readonly why: string } {
     const hasLooked = this.#path?.kind === 'relayed' && this.#search === undefined && this.#searches > 0
     return { since: this.#changedAt, why: hasLooked && this.#why === LOOKING ? FOUND_NONE : this.#why }
   }
@@ -386,7 +387,7 @@ export class PeerPaths {
     const shown = path.kind === 'direct' ? path.remote : path.relay
     if (shown === this.#shown) return
     this.#shown = shown
-    this.#changedAt = this.#host.now()
+    this.#changedAt = this.#host.wall()
     this.#why = why
     this.#host.changed(path, why)
   }

@@ -180,7 +180,7 @@ export class Traversal {
     const host = this.#host
     return {
       random: host.random,
-      now: () => this.#now.instant,
+      wall: () => this.#now.wall,
       meter: () => host.meter(index),
       ownEndpoints: () => host.ownEndpoints(),
       refreshEndpoints: () => host.refreshEndpoints(),
