@@ -82,6 +82,19 @@ function writeState(directory: string): ReadonlyMap<string, string> {
   return new Map(paths.map((path) => [path, readFileSync(path, 'utf8')]))
 }
 
+/** The file of keys as another device of the mesh has it: whole, and not of this membership. */
+function foreignKeys(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'weft-state-'))
+  try {
+    using state = new AgentState(directory, silentLogger)
+    state.saveJoinKeys(mesh, { link: link.publicKey(crypto), keys: generateNodeKeys(random) })
+    const path = `/meshes/${mesh}/keys.json`
+    return `${path}\n${readFileSync(join(directory, path), 'utf8')}`
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
 /** As an agent does at its start, down to a node that is ready to run. */
 function startFrom(directory: string): void {
   using state = new AgentState(directory, silentLogger)
@@ -102,7 +115,7 @@ fuzz<string>({
     const directory = mkdtempSync(join(tmpdir(), 'weft-state-'))
     const files = writeState(directory)
     return {
-      valid: [...files].map(([path, text]) => `${path.slice(directory.length)}\n${text}`),
+      valid: [...[...files].map(([path, text]) => `${path.slice(directory.length)}\n${text}`), foreignKeys()],
       read(input) {
         const path = join(directory, input.slice(0, input.indexOf('\n')))
         const text = input.slice(input.indexOf('\n') + 1)
