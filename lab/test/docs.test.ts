@@ -21,6 +21,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/^(sudo )?weft service /, 'it needs systemd as the first process; its own tests run what a unit holds'],
   [/^docker /, 'there is no container engine in the lab'],
   [/^sudo npm run lab$/, 'playground.test.ts runs it'],
+  [/^(sudo )?npm run lab:paths/, 'it takes minutes; paths.test.ts runs the pairs that matter'],
   [/^sudo \.\/weft serve --restore FILE$/, 'it runs until it is stopped; the coordinator’s own tests restore a backup'],
 ]
 
