@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { CliError, codeOf } from './failure.ts'
-import { coordinatorSocket, socketToAsk, stateDirectory } from './places.ts'
+import { coordinatorSocket, isRoot, SERVER_STATE, socketToAsk, stateDirectory } from './places.ts'
 
 export interface AgentOptions {
   readonly socket?: string
@@ -43,14 +43,20 @@ export function askCoordinator(
   params: unknown,
 ): Promise<unknown> {
   if (options.state !== undefined) return askCoordinatorAt(stateDirectory(options.state), method, params)
-  const own = stateDirectory(undefined)
   const isUnguided = options.socket === undefined && process.env.WEFT_SOCKET === undefined
   return askAgent(options, method, params).catch((error: unknown) => {
-    // `weft serve` without a node: there is no agent to go through, and the default place is as good as named.
-    const isAlone = codeOf(error) === 'not-running' && isUnguided && existsSync(coordinatorSocket(own))
-    if (isAlone) return askCoordinatorAt(own, method, params)
-    throw error
+    if (codeOf(error) !== 'not-running' || !isUnguided) throw error
+    // `weft serve` without a node: there is no agent to go through, and the usual places are as good as named.
+    const places = [stateDirectory(undefined), SERVER_STATE]
+    const state = places.find((place) => existsSync(coordinatorSocket(place)))
+    if (state !== undefined) return askCoordinatorAt(state, method, params)
+    throw isServiceOfRoot() ? notRoot(error) : error
   })
+}
+
+/** The server's directory is there, though not to be looked into. A link where systemd made it: systemd.exec(5), `DynamicUser=`. */
+function isServiceOfRoot(): boolean {
+  return !isRoot() && lstatSync(SERVER_STATE, { throwIfNoEntry: false }) !== undefined
 }
 
 async function askCoordinatorAt(state: string, method: string, params: unknown): Promise<unknown> {
@@ -70,6 +76,10 @@ async function askCoordinatorAt(state: string, method: string, params: unknown):
 export async function callAt(path: string, method: string, params: unknown, call: CallOptions = {}): Promise<unknown> {
   const { callControl } = await import('@weft/control-socket/client')
   return callControl(path, method, params, call)
+}
+
+function notRoot(cause: unknown): CliError {
+  return new CliError('not-root', 'no agent runs here, and the server runs as a service: try it with sudo', cause)
 }
 
 function noAgent(path: string, cause: unknown): CliError {

@@ -3,6 +3,9 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** Where the server's state lies as a service: it has a user of its own, and the agent's directory is root's. */
+export const SERVER_STATE = '/var/lib/weft-server'
+
 const SYSTEM_SOCKET = '/run/weft/agent.sock'
 
 export function isRoot(): boolean {

@@ -1,10 +1,9 @@
+import { SERVER_STATE } from '../places.ts'
+
 /** The systemd units of `weft service` and of the Debian package. systemd.exec(5), systemd.service(5) */
 export type ServicePart = 'agent' | 'server'
 
 export const unitName = (part: ServicePart): string => `weft-${part}.service`
-
-/** Where the server's state lies as a service: it has a user of its own, and the agent's directory is root's. */
-export const SERVER_STATE = '/var/lib/weft-server'
 
 /** @param program what runs weft, by absolute paths. @param options of `weft agent` or `weft serve`, as on a command line. */
 export function unitText(part: ServicePart, program: readonly string[], options: readonly string[]): string {
