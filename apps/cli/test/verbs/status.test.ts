@@ -42,6 +42,19 @@ test('status shows the relay, with why it is away, and why a path is relayed', (
   assert.equal(lines({ ...status([]), relay: away })[2], 'relay  abcdef01  away  (nothing listens there)')
 })
 
+test('status says by which way this machine finds names, and why by none', () => {
+  const namesLine = (names: NonNullable<AgentStatus['names']> | null) =>
+    lines({ ...status([]), names }).find((line) => /^names/.test(line))
+  for (const way of ['systemd-resolved', 'networkmanager', 'openresolv', 'resolv.conf'])
+    assert.equal(namesLine({ domain: 'weft', way }), `names  *.weft  by ${way}`)
+  assert.equal(
+    namesLine({ domain: 'weft', way: 'none', reason: 'the agent runs with --no-dns' }),
+    'names  *.weft  not set up  (the agent runs with --no-dns)',
+  )
+  assert.equal(namesLine({ domain: 'weft', way: 'none', reason: 'a\nb' })?.includes('\n'), false)
+  assert.equal(namesLine(null), undefined)
+})
+
 test('a narrow terminal gets the columns that it has room for, and no line that wraps', () => {
   const far = { ...laptop, path: { ...laptop.path, endpoint: '[2001:db8:1234:5678:9abc:def0:1234:5678]:7481' } }
   for (const columns of [120, 100, 80, 60, 40]) {
