@@ -1,16 +1,19 @@
 import { type IpAddress, prefixContains } from '@weft/base'
-import {
-  decodeChain,
-  IdentityError,
-  type NodeRecord,
-  readCertificate,
-  type VerifiedChain,
-  verifyChain,
-} from '@weft/identity'
+import { decodeChain, type NodeRecord, readCertificate, type VerifiedChain } from '@weft/identity'
 import type { PublicKey } from '@weft/keys'
 import type { DeviceRow, LinkRow, StoreTransaction } from '@weft/storage'
 import { freeName } from './device-name.ts'
-import { acceptRecord, addressFor, type Joined, type JoinPlace, nameFor, replaceRecord, secondsOf } from './join.ts'
+import {
+  acceptRecord,
+  addressFor,
+  type Joined,
+  type JoinPlace,
+  nameFor,
+  proveChain,
+  replaceRecord,
+  requireUnusedKeys,
+  secondsOf,
+} from './join.ts'
 import { BACKDATED_SECONDS, linkKeyHash } from './join-links.ts'
 import { Refusal } from './refusal.ts'
 
@@ -37,7 +40,7 @@ export async function bringBack(transaction: StoreTransaction, wish: BringBackWi
   const record = acceptRecord(wish.record, place.crypto)
   if (record.channelKey !== wish.channelKey)
     throw new Refusal('record-refused', 'the record has another channel key than this channel')
-  const proven = provenChain(wish.chain, record, place)
+  const proven = proveChain(wish.chain, record, place)
   const known = await transaction.device(record.nodeId)
   if (known !== undefined) return renewed(transaction, known, record, { wish, place })
   if ((await transaction.account(proven.account)) === undefined)
@@ -46,17 +49,6 @@ export async function bringBack(transaction: StoreTransaction, wish: BringBackWi
   const device = await register(transaction, record, proven, { wish, place })
   await transaction.useLink(link.id, device.id, secondsOf(place.at))
   return { device, changed: true }
-}
-
-function provenChain(chain: Uint8Array, record: NodeRecord, { mesh, at, crypto }: JoinPlace): VerifiedChain {
-  try {
-    const proven = verifyChain({ chain, mesh, at, crypto })
-    if (proven.identityKey === record.identityKey) return proven
-  } catch (error) {
-    if (error instanceof IdentityError) throw new Refusal('certificate-refused', error.message)
-    throw error
-  }
-  throw new Refusal('certificate-refused', 'the certificate is of another identity than the record')
 }
 
 async function renewed(
@@ -122,8 +114,7 @@ async function register(
   { wish, place }: { readonly wish: BringBackWish; readonly place: JoinPlace },
 ): Promise<DeviceRow> {
   const { nodeId, identityKey, nodeKey, channelKey, bytes } = record
-  if ((await transaction.deviceIdsByKeys(nodeKey, channelKey)).length > 0)
-    throw new Refusal('record-refused', 'another device has one of these keys: make new ones on this device')
+  await requireUnusedKeys(transaction, record)
   const hasAddress = await isFreeAddress(transaction, wish.address4, place)
   const device: DeviceRow = {
     id: nodeId,

@@ -6,6 +6,7 @@ import {
   readCertificate,
   readRecord,
   recordMayFollow,
+  type VerifiedChain,
   verifyChain,
 } from '@weft/identity'
 import type { CryptoProvider, MeshId, PublicKey } from '@weft/keys'
@@ -109,15 +110,20 @@ async function provenChain(
   const account = await transaction.account(link.accountId)
   if (account === undefined) throw new Refusal('link-unknown', 'the account of this join link is gone')
   const chain = encodeChain([account.certificate, link.certificate, wish.certificate])
-  const { mesh, crypto, at } = place
-  const proven = refusing('certificate-refused', () => verifyChain({ chain, mesh, at, crypto }))
-  if (proven.identityKey !== record.identityKey)
-    throw new Refusal('certificate-refused', 'the certificate is of another identity than the record')
+  proveChain(chain, record, place)
   return chain
 }
 
+/** @throws {Refusal} `certificate-refused` where the chain does not hold, or is not for the identity of the record. */
+export function proveChain(chain: Uint8Array, record: NodeRecord, { mesh, crypto, at }: JoinPlace): VerifiedChain {
+  const proven = refusing('certificate-refused', () => verifyChain({ chain, mesh, at, crypto }))
+  if (proven.identityKey !== record.identityKey)
+    throw new Refusal('certificate-refused', 'the certificate is of another identity than the record')
+  return proven
+}
+
 /** Two devices with one WireGuard key could not be told apart; neither could two with one channel key. */
-async function requireUnusedKeys(transaction: StoreTransaction, record: NodeRecord): Promise<void> {
+export async function requireUnusedKeys(transaction: StoreTransaction, record: NodeRecord): Promise<void> {
   const users = await transaction.deviceIdsByKeys(record.nodeKey, record.channelKey)
   if (users.some((id) => id !== record.nodeId))
     throw new Refusal('record-refused', 'another device has one of these keys: make new ones on this device')
