@@ -5,7 +5,6 @@ export { Lab } from './lab.ts'
 export { type Exit, LabProcess, type Outcome } from './lab-process.ts'
 export { Machine, type RunOptions } from './machine.ts'
 export { type CreatedLink, LabMesh, MeshNode, type NodeStatus, type PeerStatus, packetLoss } from './mesh.ts'
-export { NAT_KINDS, type NatKind, type NatName } from './nat.ts'
 export {
   PEERS,
   type PeerName,

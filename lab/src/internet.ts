@@ -1,6 +1,7 @@
+import { NAT_KINDS, type NatName } from '@weft/testing'
 import type { Lab } from './lab.ts'
 import type { Machine } from './machine.ts'
-import { NAT_KINDS, type NatName, natRules } from './nat.ts'
+import { natRules } from './nat.ts'
 import type { Switch, SwitchNetwork } from './switch.ts'
 import { LabError } from './system-command.ts'
 

@@ -6,10 +6,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { resolve } from 'node:path'
+import { NAT_KINDS, type NatName } from '@weft/testing'
 import { Internet } from './internet.ts'
 import { Lab } from './lab.ts'
 import { LabMesh, type MeshNode } from './mesh.ts'
-import { NAT_KINDS, type NatName } from './nat.ts'
 import { reporting } from './requirements.ts'
 
 const PAGE = resolve(import.meta.dirname, '../../docs/paths.md')

@@ -5,17 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import {
-  Internet,
-  Lab,
-  type LabProcess,
-  type Machine,
-  NAT_KINDS,
-  type NatName,
-  reporting,
-  skipReason,
-  until,
-} from '../src/index.ts'
+import { NAT_KINDS, type NatName } from '@weft/testing'
+import { Internet, Lab, type LabProcess, type Machine, reporting, skipReason, until } from '../src/index.ts'
 import { program } from './programs/index.ts'
 
 /** From the inside to `first`, at its first port, always; then these send back. */

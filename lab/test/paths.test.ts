@@ -4,14 +4,13 @@
  *   bob   ── lan ── router ──┘
  */
 import assert from 'node:assert/strict'
+import { NAT_KINDS, type NatName } from '@weft/testing'
 import {
   Internet,
   type Lab,
   LabMesh,
   labTest,
   type MeshNode,
-  NAT_KINDS,
-  type NatName,
   type Site,
   type SiteOptions,
   until,

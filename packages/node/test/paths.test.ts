@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Endpoint, IpAddress } from '@weft/base'
-import { SIMULATED_NATS, SimulatedInternet, type SimulatedSite } from '@weft/testing'
+import { NAT_KINDS, type NatName, SimulatedInternet, type SimulatedSite } from '@weft/testing'
 import { answerStun } from '@weft/traversal'
 import { Machine, RELAY, SimulatedNetwork } from './simulated-network.ts'
 import { seededRandom, TestMesh } from './test-mesh.ts'
 
 const STUN = ['203.0.113.1:3478', '203.0.113.1:3479'] as Endpoint[]
-type Nat = keyof typeof SIMULATED_NATS
+type Nat = NatName
 
 test('the first packet goes by relay at once, and the path becomes direct within a second', () => {
   const { alice, bob } = pair('port-restricted', 'port-restricted')
@@ -163,7 +163,7 @@ function pair(a: Nat, b: Nat, options: { readonly relay?: boolean } = {}) {
   const [alice, bob] = [a, b].map((nat, i) => {
     const name = i === 0 ? 'alice' : 'bob'
     const site: SimulatedSite = {
-      kind: SIMULATED_NATS[nat],
+      kind: NAT_KINDS[nat],
       outside: `198.51.100.${i + 1}` as IpAddress,
       hairpin: false,
       blocksUdp: false,

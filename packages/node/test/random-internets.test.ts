@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Endpoint, type IpAddress, type Random, randomUint32 } from '@weft/base'
-import { routedPrefix, SIMULATED_NATS, SimulatedInternet, type SimulatedSite } from '@weft/testing'
+import { NAT_KINDS, type NatName, routedPrefix, SimulatedInternet, type SimulatedSite } from '@weft/testing'
 import { Machine, SimulatedNetwork } from './simulated-network.ts'
 import { seededRandom, TestMesh } from './test-mesh.ts'
 
@@ -108,7 +108,7 @@ class World {
 
   #site(number: number): SimulatedSite {
     const site: SimulatedSite = {
-      kind: SIMULATED_NATS[this.#pick(Object.keys(SIMULATED_NATS) as (keyof typeof SIMULATED_NATS)[])],
+      kind: NAT_KINDS[this.#pick(Object.keys(NAT_KINDS) as NatName[])],
       outside: `198.51.100.${number}` as IpAddress,
       hairpin: this.#below(2) === 0,
       blocksUdp: this.#below(8) === 0,
@@ -138,7 +138,7 @@ class World {
 
   #describe(machine: Machine): string {
     const site = this.#placed.get(machine)
-    const name = Object.entries(SIMULATED_NATS).find(([, kind]) => kind === site?.kind)?.[0]
+    const name = Object.entries(NAT_KINDS).find(([, kind]) => kind === site?.kind)?.[0]
     return `${machine.device.name} (${name}${site?.blocksUdp ? ', no UDP' : ''}, ${machine.addresses.join(' ')})`
   }
 

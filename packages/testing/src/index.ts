@@ -7,13 +7,12 @@ export { type FuzzScene, type FuzzTarget, fuzz } from './fuzz/fuzz.ts'
 export { mutateJson } from './fuzz/json-mutation.ts'
 export { type Mutation, mutateBytes, mutateText } from './fuzz/mutations.ts'
 export { ManualClock } from './manual-clock.ts'
+export { NAT_KINDS, type NatKind, type NatName } from './nat-kinds.ts'
 export { isLongRun, partSeed, runSeed, type SeededRandom, seededRandom } from './seeded-random.ts'
 export {
   type Carried,
   routedPrefix,
-  SIMULATED_NATS,
   SimulatedInternet,
-  type SimulatedNatKind,
   type SimulatedSite,
 } from './simulated-internet.ts'
 export { type Delivery, SimulatedNetwork, type Weather } from './simulated-network.ts'

@@ -9,25 +9,10 @@ import {
   type Random,
   randomUint32,
 } from '@weft/base'
-
-/** RFC 4787's two axes. */
-export interface SimulatedNatKind {
-  readonly mapping: 'none' | 'endpoint-independent' | 'random' | 'sequential'
-  readonly filtering: 'none' | 'endpoint-independent' | 'address' | 'address-and-port'
-}
-
-export const SIMULATED_NATS = {
-  open: { mapping: 'none', filtering: 'none' },
-  firewall: { mapping: 'none', filtering: 'address-and-port' },
-  'full-cone': { mapping: 'endpoint-independent', filtering: 'endpoint-independent' },
-  'address-restricted': { mapping: 'endpoint-independent', filtering: 'address' },
-  'port-restricted': { mapping: 'endpoint-independent', filtering: 'address-and-port' },
-  symmetric: { mapping: 'random', filtering: 'address-and-port' },
-  'symmetric-sequential': { mapping: 'sequential', filtering: 'address-and-port' },
-} as const satisfies Record<string, SimulatedNatKind>
+import type { NatKind } from './nat-kinds.ts'
 
 export interface SimulatedSite {
-  readonly kind: SimulatedNatKind
+  readonly kind: NatKind
   /** Of the router, on the outside. */
   readonly outside: IpAddress
   readonly hairpin: boolean
