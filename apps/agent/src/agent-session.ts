@@ -1,4 +1,4 @@
-import type { Clock, Duration, Endpoint, IpAddress, Logger, WallTime } from '@weft/base'
+import type { Clock, Duration, Endpoint, Family, IpAddress, Logger, WallTime } from '@weft/base'
 import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-protocol'
 import type { DatapathReport } from '@weft/datapath'
 import type { OpenNameServiceSetup } from '@weft/dns'
@@ -159,8 +159,8 @@ export class AgentSession implements NodeOwner {
       .catch((error: unknown) => this.#options.logger.debug('endpoints not told', { reason: messageOf(error) }))
   }
 
-  onConfigured(): void {
-    this.#names.configured(this.#options.device.name)
+  onConfigured(families: ReadonlySet<Family>): void {
+    this.#names.configured(this.#options.device.name, families)
   }
 
   sendByRelay({ mesh, relay, to, datagram }: Extract<NodeOutput, { kind: 'send-by-relay' }>): void {

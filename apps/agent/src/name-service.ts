@@ -1,4 +1,4 @@
-import { type Clock, CoreRunner, type Logger } from '@weft/base'
+import { type Clock, CoreRunner, type Family, familyOf, type IpAddress, type Logger } from '@weft/base'
 import { systemRandom } from '@weft/crypto'
 import {
   type MeshNames,
@@ -10,7 +10,6 @@ import {
   type ResolverInput,
   type ResolverOutput,
   reverseDomains,
-  type WantedNameService,
 } from '@weft/dns'
 import { DnsClient } from '@weft/dns-client'
 import { systemAlarm } from '@weft/linux'
@@ -36,6 +35,7 @@ export class NameService {
   readonly #client: DnsClient
   readonly #setup: NameServiceSetup | undefined
   #state = NOT_SET_UP
+  #families: ReadonlySet<Family> = new Set()
   #wanted = ''
   #turn: Promise<void> = Promise.resolve()
   #isClosed = false
@@ -72,11 +72,20 @@ export class NameService {
     this.#tell({ kind: 'packet', packet })
   }
 
-  /** The interface has its addresses: the machine's resolver is told whom to ask, where that is not what it was told last. */
-  configured(interfaceName: string): void {
+  /**
+   * The interface has its addresses, of these families: the machine's resolver is told whom to ask, where that is not what it was
+   * told last. A program that is told of an address which it cannot reach waits for it in vain.
+   */
+  configured(interfaceName: string, families: ReadonlySet<Family>): void {
+    this.#families = families
     const [names] = this.#directory.names()
     if (names === undefined || this.#setup === undefined || this.#isClosed) return
-    const wanted = wantedFor(interfaceName, names)
+    const wanted = {
+      interfaceName,
+      nameservers: this.#reachable(names),
+      searchDomain: names.domain,
+      reverseDomains: reverseDomains(names.prefixes),
+    }
     const text = JSON.stringify(wanted)
     if (text === this.#wanted) return
     this.#wanted = text
@@ -87,7 +96,7 @@ export class NameService {
     const [names] = this.#directory.names()
     if (names === undefined) return null
     const { way, reason } = this.#state
-    return { domain: names.domain, resolvers: names.resolvers, way, ...(reason === undefined ? {} : { reason }) }
+    return { domain: names.domain, resolvers: this.#reachable(names), way, ...(reason === undefined ? {} : { reason }) }
   }
 
   /** Puts the machine's resolver back as it was. */
@@ -99,6 +108,10 @@ export class NameService {
       this.#inTurn((setup) => setup.remove())
     }
     await this.#turn
+  }
+
+  #reachable({ resolvers }: MeshNames): readonly IpAddress[] {
+    return resolvers.filter((address) => this.#families.has(familyOf(address)))
   }
 
   #tell(input: ResolverInput): void {
@@ -123,8 +136,4 @@ export class NameService {
       .then(() => work(setup))
       .catch((error: unknown) => this.#onState({ way: 'none', reason: messageOf(error), upstreams: [] }))
   }
-}
-
-function wantedFor(interfaceName: string, { domain, resolvers, prefixes }: MeshNames): WantedNameService {
-  return { interfaceName, nameservers: resolvers, searchDomain: domain, reverseDomains: reverseDomains(prefixes) }
 }

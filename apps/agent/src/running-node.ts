@@ -4,6 +4,8 @@ import {
   CoreRunner,
   type Duration,
   type Endpoint,
+  type Family,
+  familyOf,
   type Instant,
   type IpAddress,
   type Logger,
@@ -42,8 +44,8 @@ export interface NodeOwner {
   doubtRelay(mesh: MeshId, relay: NodeId): void
   /** The machine's network is another: other addresses, another way out, or it slept. */
   onNetworkChanged(addresses: readonly IpAddress[]): void
-  /** The interface has what the node wants it to have. */
-  onConfigured(): void
+  /** The interface has what the node wants it to have, with addresses of these families: not of IPv6 where the machine has none. */
+  onConfigured(families: ReadonlySet<Family>): void
   /** The node cannot go on. */
   onFailed(error: AgentError): void
 }
@@ -212,7 +214,7 @@ export class RunningNode {
     if (leftOut.length > 0) this.#logger.warn('no IPv6 on this machine', { addressesLeftOut: leftOut.length })
     if (settings.addresses.length === 0) return
     this.#becameReady()
-    this.#owner.onConfigured()
+    this.#owner.onConfigured(new Set(settings.addresses.filter((address) => !leftOut.includes(address)).map(familyOf)))
   }
 
   #onFailed(error: AgentError): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { type Endpoint, type IpAddress, type Prefix, silentLogger } from '@weft/base'
+import { type Endpoint, type Family, type IpAddress, type Prefix, silentLogger } from '@weft/base'
 import type { MeshNames, NameServiceSetup, NameServiceState, WantedNameService } from '@weft/dns'
 import { systemClock } from '@weft/linux'
 import { udpPacket } from '@weft/testing'
@@ -11,6 +11,7 @@ import { NameService } from '../src/name-service.ts'
 const OWN = '100.96.64.1' as IpAddress
 const RESOLVER = '100.96.64.53' as IpAddress
 const HEADERS = 28
+const BOTH: ReadonlySet<Family> = new Set([4, 6])
 
 const mesh: MeshNames = {
   domain: 'weft',
@@ -24,8 +25,8 @@ const mesh: MeshNames = {
 
 test('the machine’s resolver is told once, and put back at the end', async () => {
   const machine = new TestMachine()
-  machine.service.configured('weft0')
-  machine.service.configured('weft0')
+  machine.service.configured('weft0', BOTH)
+  machine.service.configured('weft0', BOTH)
   await machine.service.close()
   await machine.service.close()
   assert.equal(machine.applied.length, 1)
@@ -38,11 +39,24 @@ test('the machine’s resolver is told once, and put back at the end', async () 
   assert.equal(machine.removed, 1)
 })
 
+test('a machine without IPv6 is told of no resolver there', async () => {
+  const machine = new TestMachine()
+  machine.service.configured('weft0', new Set([4]))
+  assert.deepEqual(machine.service.status()?.resolvers, [RESOLVER])
+  machine.service.configured('weft0', BOTH)
+  assert.deepEqual(machine.service.status()?.resolvers, mesh.resolvers)
+  await machine.service.close()
+  assert.deepEqual(
+    machine.applied.map(({ nameservers }) => nameservers),
+    [[RESOLVER], mesh.resolvers],
+  )
+})
+
 test('other names are asked of the resolver that was there before, and of another when that changes', async () => {
   await using first = await Upstream.open(1)
   await using second = await Upstream.open(2)
   const machine = new TestMachine({ way: 'resolv.conf', upstreams: [{ endpoint: first.endpoint }] })
-  machine.service.configured('weft0')
+  machine.service.configured('weft0', BOTH)
   await machine.until(() => machine.service.status()?.way === 'resolv.conf')
   assert.deepEqual(await machine.ask(), [1])
   machine.change({ way: 'systemd-resolved', upstreams: [{ endpoint: second.endpoint }] })
@@ -53,7 +67,7 @@ test('other names are asked of the resolver that was there before, and of anothe
 
 test('where the machine’s resolver cannot be told, that is said, and names of the mesh are answered all the same', async () => {
   const machine = new TestMachine(new Error('resolvectl failed: no permission'))
-  machine.service.configured('weft0')
+  machine.service.configured('weft0', BOTH)
   await machine.until(() => machine.service.status()?.reason !== undefined)
   assert.deepEqual(machine.service.status(), {
     domain: 'weft',
@@ -68,7 +82,7 @@ test('where the machine’s resolver cannot be told, that is said, and names of 
 test('after the end nothing is answered, and an answer that is late does no harm', async () => {
   await using upstream = await Upstream.open(1, { isSilent: true })
   const machine = new TestMachine({ way: 'resolv.conf', upstreams: [{ endpoint: upstream.endpoint }] })
-  machine.service.configured('weft0')
+  machine.service.configured('weft0', BOTH)
   await machine.until(() => machine.service.status()?.way === 'resolv.conf')
   const asked = upstream.next()
   machine.send('example.com')
