@@ -6,15 +6,16 @@ import {
   later,
   milliseconds,
   type Random,
-  randomBytes,
   seconds,
-  toHex,
   type WallTime,
 } from '@weft/base'
 import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
 import type { NodeId } from '@weft/keys'
-import { Candidate } from './candidate.ts'
-import type { ProbeMessage, ProbeTransaction } from './probe-messages.ts'
+import { Calls, type CallsHost } from './calls.ts'
+import type { Candidate } from './candidate.ts'
+import { Candidates, isSameWay } from './candidates.ts'
+import { PendingProbes } from './pending-probes.ts'
+import type { ProbeMessage } from './probe-messages.ts'
 
 /** Without traffic for so long, nobody uses the path; longer than the fast path may keep silent about traffic that begins. */
 const ACTIVE_FOR = seconds(20)
@@ -29,7 +30,6 @@ const WARM = seconds(10)
 /** Data that is sent and not answered for so long is a reason to ask, and so long lies between two questions. */
 const DISTRESS = milliseconds(250)
 const HELD_AGAIN = milliseconds(300)
-const CALL_AGAIN = seconds(2)
 const LOST_LATELY = seconds(10)
 const RELAY_DISTRESS = seconds(1)
 const DOUBT_AGAIN = seconds(5)
@@ -37,25 +37,16 @@ const DOUBT_AGAIN = seconds(5)
 const ABSENT_FOR = seconds(2)
 const LOOKING = 'no direct path is known yet'
 const FOUND_NONE = 'no direct path was found'
-const MAX_CANDIDATES = 72
-const MAX_OBSERVED = 8
-const MAX_PENDING = 512
-const TRANSACTION_BYTES = 8
 
 /** What the paths of one peer need. */
-export interface PeerPathsHost {
+export interface PeerPathsHost extends CallsHost {
   readonly random: Random
   wall(): WallTime
   meter(): PeerMeter
-  /** Where this node may be heard, as it knows now. */
-  ownEndpoints(): readonly Endpoint[]
   /** Asks again how this node looks from outside, where that is not known freshly. */
   refreshEndpoints(): void
-  /** Those that are connected, the home relay first. */
-  relays(): readonly NodeId[]
   pathTo(endpoint: Endpoint): DirectPath | undefined
   send(path: Path, message: ProbeMessage): void
-  nextSequence(): number
   use(path: Path): void
   doubt(relay: NodeId): void
   /** From now on it wants to be woken, or no more. */
@@ -77,15 +68,12 @@ export interface PeerPathsHost {
  */
 export class PeerPaths {
   readonly #host: PeerPathsHost
-  readonly #candidates = new Map<string, Candidate>()
-  readonly #pending = new Map<ProbeTransaction, { readonly candidate: Candidate; readonly sent: Instant }>()
+  readonly #candidates: Candidates
+  readonly #pending: PendingProbes
+  readonly #calls: Calls
   readonly #absent = new Map<NodeId, Instant>()
-  #told: readonly Endpoint[] = []
-  #named: readonly Endpoint[] = []
-  #observed: readonly Endpoint[] = []
   /** In use. */
   #path: Path | undefined
-  #current: Candidate | undefined
   #isActive = false
   #wantedAt: Instant | undefined
   /** The peer called: it has traffic, so this node does not call by itself. */
@@ -94,9 +82,6 @@ export class PeerPaths {
   #searches = 0
   #searchAgainAt: Instant | undefined
   #tickAt: Instant | undefined
-  #calledAt: Instant | undefined
-  /** What was said then. */
-  #called = ''
   #lostAt: Instant | undefined
   #doubtedAt: Instant | undefined
   #shown: string | undefined
@@ -105,6 +90,9 @@ export class PeerPaths {
 
   constructor(host: PeerPathsHost) {
     this.#host = host
+    this.#candidates = new Candidates((endpoint) => host.pathTo(endpoint))
+    this.#pending = new PendingProbes(host.random)
+    this.#calls = new Calls(host)
   }
 
   get isActive(): boolean {
@@ -124,8 +112,8 @@ export class PeerPaths {
 
   /** All ways that may lead to the peer now, for what must arrive by any of them. */
   directPaths(): readonly DirectPath[] {
-    this.#findCandidates()
-    return [...this.#candidates.values()].map(({ path }) => path)
+    this.#candidates.find()
+    return [...this.#candidates].map(({ path }) => path)
   }
 
   relay(now: Instant): NodeId | undefined {
@@ -135,11 +123,7 @@ export class PeerPaths {
 
   /** By the coordinator. */
   onTold(endpoints: readonly Endpoint[], now: Instant): void {
-    const left = this.#current?.path.remote
-    // Where the peer is said to be no more, it has to show that it still is.
-    if (left !== undefined && this.#told.includes(left) && !endpoints.includes(left)) this.#current?.forgetProof()
-    this.#told = endpoints
-    this.#findCandidates()
+    this.#candidates.setTold(endpoints)
     if (this.#isActive) this.#probeNew(now)
   }
 
@@ -180,7 +164,7 @@ export class PeerPaths {
   onReply(message: Extract<ProbeMessage, { kind: 'reply' }>, path: DirectPath, now: Instant): void {
     const asked = this.#pending.get(message.transaction)
     // Only from where it was asked: nobody vouches for another place.
-    if (asked === undefined || keyOf(asked.candidate.path) !== keyOf(path)) return
+    if (asked === undefined || !isSameWay(asked.candidate.path, path)) return
     this.#pending.delete(message.transaction)
     this.#candidateOf(path)
     asked.candidate.onProven(between(asked.sent, now), now)
@@ -188,11 +172,10 @@ export class PeerPaths {
   }
 
   onCall(message: Extract<ProbeMessage, { kind: 'call' }>, now: Instant): void {
-    this.#named = message.endpoints
-    this.#findCandidates()
+    this.#candidates.setNamed(message.endpoints)
     for (const relay of message.relays) this.#absent.delete(relay)
     if (message.lost) {
-      for (const candidate of this.#candidates.values()) candidate.forgetProof()
+      for (const candidate of this.#candidates) candidate.forgetProof()
       this.#fallBack('the peer lost it', now)
     }
     this.#calledUpAt = now
@@ -233,14 +216,14 @@ export class PeerPaths {
 
   /** Nothing that was proven counts any more. */
   onNetworkChanged(now: Instant): void {
-    for (const candidate of this.#candidates.values()) candidate.forgetLocal()
+    for (const candidate of this.#candidates) candidate.forgetLocal()
     const before = this.#current
     if (before !== undefined) this.#use(before.path, before, '')
     if (!this.#isActive) return
     this.#fallBack('the network changed', now)
     this.#searchNow(true, now)
     // The peer may be heard there as before, though it hears this node from elsewhere.
-    if (before !== undefined) this.#host.send(before.path, this.#callMessage(true))
+    if (before !== undefined) this.#host.send(before.path, this.#calls.next(true, now))
   }
 
   wake(now: Instant): void {
@@ -251,6 +234,11 @@ export class PeerPaths {
 
   nextTimeout(): Instant | undefined {
     return earliest(this.#tickAt, this.#search && this.#roundAt(this.#search))
+  }
+
+  /** The direct path in use. */
+  get #current(): Candidate | undefined {
+    return this.#candidates.current
   }
 
   #activate(now: Instant): void {
@@ -272,7 +260,7 @@ export class PeerPaths {
     const relay = this.relay(now)
     // NATs forget: what comes first goes where it arrives for sure. To be told nobody.
     if (relay !== undefined && this.#current !== undefined) {
-      this.#current = undefined
+      this.#candidates.current = undefined
       this.#path = { kind: 'relayed', relay }
       this.#host.use(this.#path)
     }
@@ -289,8 +277,8 @@ export class PeerPaths {
   }
 
   #round(search: { readonly begun: Instant; round: number }, now: Instant): void {
-    this.#findCandidates()
-    for (const candidate of this.#candidates.values()) if (!candidate.isTrusted(now)) this.#probe(candidate, now)
+    this.#candidates.find()
+    for (const candidate of this.#candidates) if (!candidate.isTrusted(now)) this.#probe(candidate, now)
     search.round++
     if (search.round >= ROUNDS.length) this.#search = undefined
   }
@@ -336,11 +324,7 @@ export class PeerPaths {
 
   /** The best of the others that are trusted. */
   #keepWarm(now: Instant): void {
-    let second: Candidate | undefined
-    for (const candidate of this.#candidates.values()) {
-      if (candidate === this.#current || !candidate.isTrusted(now)) continue
-      if (second === undefined || candidate.isBetterThan(second)) second = candidate
-    }
+    const second = this.#candidates.second(now)
     const { provenAt, sentAt } = second ?? {}
     if (second === undefined || provenAt === undefined || between(provenAt, now) < WARM) return
     if (sentAt === undefined || between(sentAt, now) >= 1_000) this.#probe(second, now)
@@ -348,7 +332,7 @@ export class PeerPaths {
 
   /** Those that failed and answer again have to go on answering. */
   #askHeld(now: Instant): void {
-    for (const candidate of this.#candidates.values()) {
+    for (const candidate of this.#candidates) {
       if (candidate.isTrusted(now) || !candidate.isAnswering(now)) continue
       if (candidate.sentAt === undefined || between(candidate.sentAt, now) >= HELD_AGAIN) this.#probe(candidate, now)
       if (candidate.unanswered > 2) candidate.forgetProof()
@@ -372,17 +356,13 @@ export class PeerPaths {
 
   /** Uses the best of the trusted candidates, if there is any. */
   #choose(why: string, now: Instant): void {
-    let best = this.#current?.isTrusted(now) ? this.#current : undefined
-    for (const candidate of this.#candidates.values()) {
-      if (candidate === best || !candidate.isTrusted(now)) continue
-      if (best === undefined || candidate.isBetterThan(best)) best = candidate
-    }
+    const best = this.#candidates.best(now)
     if (best !== undefined && best !== this.#current) this.#use(best.path, best, why)
   }
 
   #use(path: Path, candidate: Candidate | undefined, why: string): void {
     this.#path = path
-    this.#current = candidate
+    this.#candidates.current = candidate
     this.#host.use(path)
     const shown = path.kind === 'direct' ? path.remote : path.relay
     if (shown === this.#shown) return
@@ -393,68 +373,31 @@ export class PeerPaths {
   }
 
   #call(lost: boolean, now: Instant): void {
-    const isRecent = this.#calledAt !== undefined && between(this.#calledAt, now) < CALL_AGAIN
-    if (!lost && isRecent && this.#called === this.#host.ownEndpoints().join()) return
+    if (!lost && this.#calls.isRepetition(now)) return
     const relay = this.relay(now)
-    const message = this.#callMessage(lost)
-    this.#calledAt = now
+    const message = this.#calls.next(lost, now)
     if (relay !== undefined) this.#host.send({ kind: 'relayed', relay }, message)
-    for (const candidate of this.#candidates.values())
+    for (const candidate of this.#candidates)
       if (lost && candidate.isTrusted(now)) this.#host.send(candidate.path, message)
   }
 
-  #callMessage(lost: boolean): ProbeMessage {
-    const endpoints = this.#host.ownEndpoints()
-    this.#called = endpoints.join()
-    return {
-      kind: 'call',
-      sequence: this.#host.nextSequence(),
-      lost,
-      relays: this.#host.relays().slice(0, 2),
-      endpoints,
-    }
-  }
-
   #probe(candidate: Candidate, now: Instant): void {
-    const transaction = toHex(randomBytes(this.#host.random, TRANSACTION_BYTES))
-    this.#pending.set(transaction, { candidate, sent: now })
-    if (this.#pending.size > MAX_PENDING)
-      for (const oldest of this.#pending.keys()) {
-        this.#pending.delete(oldest)
-        break
-      }
+    const transaction = this.#pending.add({ candidate, sent: now })
     candidate.onProbeSent(now)
     this.#host.send(candidate.path, { kind: 'probe', sequence: this.#host.nextSequence(), transaction })
   }
 
   #probeNew(now: Instant): void {
-    for (const candidate of this.#candidates.values()) if (candidate.sentAt === undefined) this.#probe(candidate, now)
+    for (const candidate of this.#candidates) if (candidate.sentAt === undefined) this.#probe(candidate, now)
   }
 
   /** Where the peer was heard, whoever told of it; what goes there is sent from the address at which it was heard. */
   #candidateOf(path: DirectPath): Candidate | undefined {
-    if (!this.#candidates.has(keyOf(path))) {
-      this.#observed = [path.remote, ...this.#observed].slice(0, MAX_OBSERVED)
-      this.#findCandidates()
-    }
-    const candidate = this.#candidates.get(keyOf(path))
+    const candidate = this.#candidates.at(path)
     if (candidate === undefined || candidate.path.local === path.local) return candidate
     candidate.path = path
     if (candidate === this.#current) this.#use(path, candidate, '')
     return candidate
-  }
-
-  #findCandidates(): void {
-    const wanted = new Set<string>()
-    for (const endpoint of [...this.#observed, ...this.#named, ...this.#told]) {
-      const path = this.#host.pathTo(endpoint)
-      if (path === undefined || wanted.size >= MAX_CANDIDATES) continue
-      const key = keyOf(path)
-      wanted.add(key)
-      if (!this.#candidates.has(key)) this.#candidates.set(key, new Candidate(path))
-    }
-    for (const [key, candidate] of this.#candidates)
-      if (!wanted.has(key) && candidate !== this.#current) this.#candidates.delete(key)
   }
 
   #isAbsent(relay: NodeId, now: Instant): boolean {
@@ -462,5 +405,3 @@ export class PeerPaths {
     return since !== undefined && between(since, now) < ABSENT_FOR
   }
 }
-
-const keyOf = ({ socket, remote }: DirectPath): string => `${socket} ${remote}`

@@ -1,0 +1,40 @@
+import { between, type Endpoint, type Instant, seconds } from '@weft/base'
+import type { NodeId } from '@weft/keys'
+import type { ProbeMessage } from './probe-messages.ts'
+
+/** The same is said again only after so long. */
+const CALL_AGAIN = seconds(2)
+const MAX_RELAYS = 2
+
+export interface CallsHost {
+  /** Where this node may be heard, as it knows now. */
+  ownEndpoints(): readonly Endpoint[]
+  /** Those that are connected, the home relay first. */
+  relays(): readonly NodeId[]
+  nextSequence(): number
+}
+
+/** What one peer was told of where this node may be heard. */
+export class Calls {
+  readonly #host: CallsHost
+  #said: { readonly at: Instant; readonly endpoints: string } | undefined
+
+  constructor(host: CallsHost) {
+    this.#host = host
+  }
+
+  /** Whether the next would say what was said a moment ago. */
+  isRepetition(now: Instant): boolean {
+    const said = this.#said
+    return (
+      said !== undefined && between(said.at, now) < CALL_AGAIN && said.endpoints === this.#host.ownEndpoints().join()
+    )
+  }
+
+  next(lost: boolean, now: Instant): ProbeMessage {
+    const endpoints = this.#host.ownEndpoints()
+    this.#said = { at: now, endpoints: endpoints.join() }
+    const relays = this.#host.relays().slice(0, MAX_RELAYS)
+    return { kind: 'call', sequence: this.#host.nextSequence(), lost, relays, endpoints }
+  }
+}
