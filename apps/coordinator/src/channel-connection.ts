@@ -1,5 +1,5 @@
 import { assertNever, type Clock, type Duration, type IpAddress, type Logger } from '@weft/base'
-import type { ChannelResponder } from '@weft/coordinator-protocol'
+import type { ChannelResponder, MessageParts } from '@weft/coordinator-protocol'
 import type { PublicKey } from '@weft/keys'
 import type { RawData, WebSocket } from 'ws'
 import type { Counters, StrangerEvent } from './counters.ts'
@@ -117,7 +117,7 @@ export class ChannelConnection {
     return this.#remoteKey
   }
 
-  tell(message: string): void {
+  tell(message: string | MessageParts): void {
     if (this.#isOver) return
     this.#channel.send(message)
     this.#drain()

@@ -11,7 +11,7 @@ import {
   prefixOf,
   type Random,
 } from '@weft/base'
-import { ChannelResponder } from '@weft/coordinator-protocol'
+import { ChannelResponder, splitForNodes } from '@weft/coordinator-protocol'
 import type { CryptoProvider, PrivateKey } from '@weft/keys'
 import { type WebSocket, WebSocketServer } from 'ws'
 import {
@@ -92,8 +92,9 @@ export class ChannelServer implements ConnectionOwner {
     return this.#connections.size
   }
 
-  tell(subscriber: number, message: string): void {
-    this.#connections.get(subscriber)?.tell(message)
+  tell(subscribers: readonly number[], message: string): void {
+    const parts = splitForNodes(message)
+    for (const subscriber of subscribers) this.#connections.get(subscriber)?.tell(parts)
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -56,7 +56,7 @@ export class Coordinator {
   constructor(options: {
     readonly files: MeshFiles
     readonly state: MeshState
-    readonly tell: (subscriber: Subscriber, message: string) => void
+    readonly tell: (subscribers: readonly Subscriber[], message: string) => void
     /** Closes the channel of a device that was removed. */
     readonly disconnect: (node: NodeId) => void
     readonly crypto: CryptoProvider
@@ -86,7 +86,7 @@ export class Coordinator {
       core: new NetmapFeed(state),
       clock,
       alarm: options.alarm ?? systemAlarm(),
-      act: ({ subscriber, message }) => tell(subscriber, message),
+      act: ({ subscribers, message }) => tell(subscribers, message),
     })
   }
 

@@ -1,7 +1,7 @@
 import { assertNever, type Core, type Instant, later, milliseconds, type Now } from '@weft/base'
 import type { AccountId, NodeId } from '@weft/keys'
 import { type Held, hasGivenOut, type MeshState } from './mesh-state.ts'
-import { changeMessages, netmapMessages, touchedSince, withWhatIsUnnumbered } from './netmap-mapper.ts'
+import { changeMessages, messageText, netmapMessages, touchedSince, withWhatIsUnnumbered } from './netmap-mapper.ts'
 
 /** Changes are gathered for so long: docs/protocols/channel.md. */
 const GATHERING = milliseconds(20)
@@ -36,7 +36,7 @@ interface RemovedDevice {
 
 export interface FeedOutput {
   readonly kind: 'tell'
-  readonly subscriber: Subscriber
+  readonly subscribers: readonly Subscriber[]
   /** JSON. */
   readonly message: string
 }
@@ -46,6 +46,12 @@ interface Subscription {
   readonly account: AccountId | undefined
   /** What the node holds once everything it was sent has arrived. */
   number: number
+}
+
+/** What several are told alike, one text after the other. */
+interface SharedTelling {
+  readonly subscribers: Subscriber[]
+  readonly texts: readonly string[]
 }
 
 /**
@@ -110,21 +116,22 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
         ? withWhatIsUnnumbered(changeMessages(state, node, held, touchedSince(state, held.number)), state)
         : netmapMessages(state, node)
     this.#subscriptions.set(subscriber, { node, account: state.devices.get(node)?.account, number: state.number })
-    for (const message of messages) this.#tell(subscriber, JSON.stringify(message))
+    for (const message of messages) this.#tell([subscriber], messageText(message))
   }
 
   #flush(): void {
     this.#due = undefined
     const touched = Map.groupBy(this.#touched, (id) => this.#state.devices.get(id)?.account)
-    const shared = new Map<string, readonly string[]>()
+    const shared = new Map<string, SharedTelling>()
     for (const [subscriber, subscription] of this.#subscriptions) {
       if (!this.#state.devices.has(subscription.node)) continue
       const news = touched.get(subscription.account)?.filter((id) => this.#isNews(id, subscription)) ?? []
       const remove = this.#removedFor(subscription)
       if (news.length === 0 && remove.length === 0 && !this.#concerns(subscription)) continue
-      for (const text of this.#changeTexts(subscription, { news, remove }, shared)) this.#tell(subscriber, text)
+      this.#telling(subscription, { news, remove }, shared).subscribers.push(subscriber)
       subscription.number = this.#state.number
     }
+    for (const { subscribers, texts } of shared.values()) for (const text of texts) this.#tell(subscribers, text)
     this.#touched.clear()
     this.#removed.clear()
     this.#hasNewRecords = false
@@ -146,23 +153,23 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   }
 
   /** All of one account who hold the same number and have not changed themselves are told the same. */
-  #changeTexts(
+  #telling(
     { node, account, number }: Subscription,
     { news, remove }: { readonly news: readonly NodeId[]; readonly remove: readonly NodeId[] },
-    shared: Map<string, readonly string[]>,
-  ): readonly string[] {
+    shared: Map<string, SharedTelling>,
+  ): SharedTelling {
     const key = `${account} ${number} ${this.#touched.has(node) ? node : ''}`
     const known = shared.get(key)
     if (known !== undefined) return known
     const more = { ...(this.#hasNewRecords ? { records: this.#state.records } : {}), remove }
     const held = { epoch: this.#state.epoch, number }
-    const texts = changeMessages(this.#state, node, held, news, more).map((change) => JSON.stringify(change))
-    shared.set(key, texts)
-    return texts
+    const telling = { subscribers: [], texts: changeMessages(this.#state, node, held, news, more).map(messageText) }
+    shared.set(key, telling)
+    return telling
   }
 
-  #tell(subscriber: Subscriber, message: string): void {
-    this.#outputs.push({ kind: 'tell', subscriber, message })
+  #tell(subscribers: readonly Subscriber[], message: string): void {
+    this.#outputs.push({ kind: 'tell', subscribers, message })
   }
 }
 

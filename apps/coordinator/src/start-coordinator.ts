@@ -111,7 +111,7 @@ async function start(
   const coordinator = new Coordinator({
     files,
     state: await firstState(files, options, relayInNetmap(relayId, endpoints(), options.relay?.stunPort)),
-    tell: (subscriber, message) => channels.tell(subscriber, message),
+    tell: (subscribers, message) => channels.tell(subscribers, message),
     disconnect: (node) => desk.disconnect(node),
     crypto: nativeCrypto,
     random: systemRandom,

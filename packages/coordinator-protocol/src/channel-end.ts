@@ -1,5 +1,6 @@
 import { assertNever, invariant } from '@weft/base'
 import { type ChannelFailure, type ChannelFault, describeFault } from './channel-failure.ts'
+import type { MessageParts } from './channel-frames.ts'
 import type { ChannelStream } from './channel-stream.ts'
 
 /** What an end of a channel answers; `Opened` is what it knows of the other end once the channel is open. */
@@ -45,7 +46,7 @@ export abstract class ChannelEnd<Opened extends object> {
   }
 
   /** Only after `open`. Nothing happens on a channel that failed. Throws `RangeError` where the message is too long. */
-  send(message: string): void {
+  send(message: string | MessageParts): void {
     if (this.#stage.kind === 'failed') return
     invariant(this.#stage.kind === 'open', 'a channel is open before a message is sent')
     for (const frame of this.#stage.stream.seal(message)) this.write(frame)

@@ -20,19 +20,26 @@ export const MAX_MESSAGE_TO_COORDINATOR = 64 * KIBIBYTE
 /** Bytes of a message to a node. */
 export const MAX_MESSAGE_TO_NODE = 16 * KIBIBYTE * KIBIBYTE
 
+/** A message as the plaintexts of its frames: cut once, it can be sealed for many. */
+export type MessageParts = readonly Uint8Array[]
+
 /** Throws `RangeError` where the message is longer than the other side accepts. */
-export function splitMessage(message: string, maxLength: number): Uint8Array[] {
+export function splitMessage(message: string, maxLength: number): MessageParts {
   const bytes = utf8(message)
   if (bytes.length > maxLength) throw new RangeError(`a message of ${bytes.length} bytes, more than ${maxLength}`)
-  const parts: Uint8Array[] = []
-  let at = 0
-  do {
-    const end = at + MAX_PART_LENGTH
-    parts.push(concatBytes(Uint8Array.of(end < bytes.length ? MORE : LAST), bytes.subarray(at, end)))
-    at = end
-  } while (at < bytes.length)
-  return parts
+  const count = Math.max(1, Math.ceil(bytes.length / MAX_PART_LENGTH))
+  const whole = new Uint8Array(bytes.length + count)
+  return Array.from({ length: count }, (_, i) => {
+    const part = bytes.subarray(i * MAX_PART_LENGTH, (i + 1) * MAX_PART_LENGTH)
+    const at = i * (MAX_PART_LENGTH + 1)
+    whole[at] = i < count - 1 ? MORE : LAST
+    whole.set(part, at + 1)
+    return whole.subarray(at, at + 1 + part.length)
+  })
 }
+
+/** Of a message to nodes. Throws `RangeError` where it is longer than they accept. */
+export const splitForNodes = (message: string): MessageParts => splitMessage(message, MAX_MESSAGE_TO_NODE)
 
 export type Heard =
   | { readonly kind: 'more' }

@@ -1,5 +1,5 @@
 import type { NoiseTransport } from '@weft/noise'
-import { type Heard, MAX_FRAME_LENGTH, MessageJoiner, splitMessage } from './channel-frames.ts'
+import { type Heard, MAX_FRAME_LENGTH, MessageJoiner, type MessageParts, splitMessage } from './channel-frames.ts'
 
 /** An open channel: messages to frames and back. After a fault it is of no use. */
 export class ChannelStream {
@@ -15,8 +15,9 @@ export class ChannelStream {
   }
 
   /** Throws `RangeError` where the message is longer than the other side accepts; then nothing was sealed. */
-  seal(message: string): Uint8Array[] {
-    return splitMessage(message, this.#maxSent).map((plaintext) => this.#transport.seal(plaintext))
+  seal(message: string | MessageParts): Uint8Array[] {
+    const parts = typeof message === 'string' ? splitMessage(message, this.#maxSent) : message
+    return parts.map((plaintext) => this.#transport.seal(plaintext))
   }
 
   open(frame: Uint8Array): Heard {

@@ -1,7 +1,13 @@
 /** What node and coordinator say to each other, and the sealed channel that carries it; both ends, without I/O. */
 
 export type { ChannelFailure, ChannelFault } from './channel-failure.ts'
-export { MAX_FRAME_LENGTH, MAX_MESSAGE_TO_COORDINATOR, MAX_MESSAGE_TO_NODE } from './channel-frames.ts'
+export {
+  MAX_FRAME_LENGTH,
+  MAX_MESSAGE_TO_COORDINATOR,
+  MAX_MESSAGE_TO_NODE,
+  type MessageParts,
+  splitForNodes,
+} from './channel-frames.ts'
 export { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 export { ChannelResponder, type ResponderOutput } from './channel-responder.ts'
 export {

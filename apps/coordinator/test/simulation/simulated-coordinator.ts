@@ -77,7 +77,9 @@ export class SimulatedCoordinator {
     this.core = new Coordinator({
       files,
       state,
-      tell: (subscriber, message) => this.#connections.get(subscriber)?.tell(message),
+      tell: (subscribers, message) => {
+        for (const subscriber of subscribers) this.#connections.get(subscriber)?.tell(message)
+      },
       disconnect: (node) => this.#desk.disconnect(node),
       crypto,
       random,
