@@ -30,13 +30,17 @@ const CHAIN_LENGTH = 3
 const LENGTH_BYTES = 2
 export const MAX_CHAIN_LENGTH = 4096
 
-/** What a chain proves. */
-export interface VerifiedChain {
+/** All keys of a chain, from the mesh's root down to the device. */
+export interface ChainKeys {
   readonly rootKey: PublicKey<'root'>
   readonly accountKey: PublicKey<'account'>
-  readonly account: AccountId
   readonly linkKey: PublicKey<'link'>
   readonly identityKey: PublicKey<'identity'>
+}
+
+/** What a chain proves. */
+export interface VerifiedChain extends ChainKeys {
+  readonly account: AccountId
   readonly nodeId: NodeId
   /** Seconds since 1970: the earlier end of device's and account's certificates. */
   readonly notAfter: number
@@ -96,10 +100,7 @@ export function verifyChain(options: {
   readonly crypto: CryptoProvider
 }): VerifiedChain {
   const { mesh, at, crypto } = options
-  const [first, second, third] = decodeChain(options.chain).map(parseCertificate)
-  const account = requireKind(first, 'account')
-  const link = requireKind(second, 'link')
-  const device = requireKind(third, 'device')
+  const { account, link, device } = parseChain(options.chain)
   requireMesh(account, mesh, crypto)
   requireChild(account, link)
   requireChild(link, device)
@@ -108,15 +109,20 @@ export function verifyChain(options: {
   requireValid(account, at)
   requireValid(device, at)
   return {
-    rootKey: account.issuer,
-    accountKey: account.subject,
+    ...keysOf({ account, link, device }),
     account: accountIdOf(account.subject, crypto),
-    linkKey: link.subject,
-    identityKey: device.subject,
     nodeId: nodeIdOf(device.subject, crypto),
     notAfter: Math.min(account.notAfter, device.notAfter),
     tags: device.tags,
   }
+}
+
+/**
+ * The keys of a chain that was verified before; nothing is verified here.
+ * Throws `IdentityError`: `chain-…` or `certificate-malformed`.
+ */
+export function chainKeys(chain: Uint8Array): ChainKeys {
+  return keysOf(parseChain(chain))
 }
 
 /**
@@ -176,6 +182,30 @@ export function createDeviceCertificate(options: {
     link,
     crypto,
   )
+}
+
+interface Chain {
+  readonly account: CertificateOf<'account'>
+  readonly link: CertificateOf<'link'>
+  readonly device: CertificateOf<'device'>
+}
+
+function parseChain(chain: Uint8Array): Chain {
+  const [account, link, device] = decodeChain(chain).map(parseCertificate)
+  return {
+    account: requireKind(account, 'account'),
+    link: requireKind(link, 'link'),
+    device: requireKind(device, 'device'),
+  }
+}
+
+function keysOf({ account, link, device }: Chain): ChainKeys {
+  return {
+    rootKey: account.issuer,
+    accountKey: account.subject,
+    linkKey: link.subject,
+    identityKey: device.subject,
+  }
 }
 
 function requireKind<Kind extends CertificateKind>(

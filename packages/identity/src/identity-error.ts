@@ -10,6 +10,10 @@ export type IdentityErrorCode =
   | 'chain-broken'
   | 'chain-expired'
   | 'chain-not-yet-valid'
+  | 'revocation-malformed'
+  | 'revocation-forged'
+  /** Signed in the name of another mesh. */
+  | 'revocation-foreign'
   | 'link-malformed'
   | 'link-mistyped'
   | 'link-newer'

@@ -10,6 +10,8 @@ export {
   readCertificate,
 } from './certificate.ts'
 export {
+  type ChainKeys,
+  chainKeys,
   createDeviceCertificate,
   decodeChain,
   encodeChain,
@@ -30,4 +32,14 @@ export { encodeLink, isLinkUrl, type JoinLink, type LinkEndpoint, readLink } fro
 export { meshPrefix, nodeAddress6 } from './mesh-address.ts'
 export { generateNodeKeys, type NodeKeys } from './node-keys.ts'
 export { createRecord, type NodeRecord, RECORD_LENGTH, readRecord, recordMayFollow } from './node-record.ts'
+export {
+  createRevocation,
+  MAX_REVOCATION_LENGTH,
+  type RevocableKey,
+  type Revocation,
+  type RevocationFields,
+  type Revoker,
+  readRevocation,
+} from './revocation.ts'
+export { type Added, MAX_REVOCATIONS, RevocationList } from './revocation-list.ts'
 export { CLOCK_SKEW, type Validity, validityAt } from './validity.ts'

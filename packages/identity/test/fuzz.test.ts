@@ -6,6 +6,7 @@ import { fuzz, type Mutation, mutateBytes, mutateText } from '@weft/testing'
 import {
   createChannelCertificate,
   createRecord,
+  createRevocation,
   decodeChain,
   encodeChain,
   encodeLink,
@@ -14,6 +15,7 @@ import {
   readChannelCertificate,
   readLink,
   readRecord,
+  readRevocation,
   verifyChain,
 } from '../src/index.ts'
 import { appendSignature } from '../src/signed-bytes.ts'
@@ -145,6 +147,40 @@ fuzz({
     'certificate-forged',
   ],
   sources: ['identity/src/certificate-chain.ts'],
+  inputs: signed,
+})
+
+const revocation = { revoked: alice.publicKey(crypto), signedAt: START, keptUntil: START + YEAR }
+const revocations = [
+  createRevocation(revocation, { key: root }, crypto),
+  createRevocation(revocation, { key: account, certificate: accountCertificate() }, crypto),
+  createRevocation({ ...revocation, revoked: link.publicKey(crypto) }, { key: root }, crypto),
+]
+
+fuzz({
+  name: 'a revocation',
+  mutate: signedAnew('weft revocation 1', [root, account]),
+  scene: () => ({
+    valid: revocations,
+    read(input) {
+      const read = readRevocation(input, mesh, crypto)
+      assertSigned(input, revocations)
+      assert.deepEqual(read.bytes, input)
+      assert.ok(read.signedAt <= read.keptUntil)
+      return read.issuer === root.publicKey(crypto) ? 'by-root' : 'by-account'
+    },
+  }),
+  refusals,
+  reaches: [
+    'by-root',
+    'by-account',
+    'revocation-malformed',
+    'revocation-foreign',
+    'revocation-forged',
+    'certificate-malformed',
+    'certificate-forged',
+  ],
+  sources: ['identity/src/revocation.ts'],
   inputs: signed,
 })
 
