@@ -1,5 +1,6 @@
 import type { RefusedPeer } from './agent-answers.ts'
 import { oneLine } from './failure.ts'
+import { nameText } from './name-text.ts'
 
 /** What happened to a device that the coordinator names and that gets no tunnel, by the reason's own name. */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -19,5 +20,5 @@ const TEXTS: Readonly<Record<string, string>> = {
 }
 
 export function refusalLine({ id, name, reason }: RefusedPeer): string {
-  return `refused  ${oneLine(name)} (${oneLine(id).slice(0, 8)})  ${TEXTS[reason] ?? oneLine(reason)}`
+  return `refused  ${nameText(name)} (${oneLine(id).slice(0, 8)})  ${TEXTS[reason] ?? oneLine(reason)}`
 }

@@ -1,23 +1,48 @@
-/** Rows in columns two spaces apart, no spaces at the ends; numbers can be moved to the right. */
+import { cutTo, widthOf } from './text-width.ts'
+
+export interface TableOptions {
+  /** Heads of columns with numbers. */
+  readonly right?: ReadonlySet<string>
+  /** Heads of columns that lose the middle or the end of their cells where the table is too wide. */
+  readonly cut?: ReadonlyMap<string, 'middle' | 'end'>
+  /** Of the terminal. */
+  readonly width?: number | undefined
+}
+
+const GAP = '  '
+/** No column is cut further. */
+const LEAST = 8
+
+/** Rows in columns two spaces apart, no spaces at the ends. */
 export function formatTable(
   heads: readonly string[],
   rows: readonly (readonly string[])[],
-  rightAligned: ReadonlySet<string> = new Set(),
+  { right, cut, width }: TableOptions = {},
 ): readonly string[] {
-  const widths = heads.map((head, column) => Math.max(...[head, ...rows.map((row) => row[column] ?? '')].map(widthOf)))
+  const natural = heads.map((head, column) => Math.max(...[head, ...rows.map((row) => row[column] ?? '')].map(widthOf)))
+  const mayCut = heads.map((head) => cut?.has(head) ?? false)
+  const widths = narrowed(natural, mayCut, width ?? Number.POSITIVE_INFINITY)
   return [heads, ...rows].map((row) =>
     heads
       .map((head, column) => {
-        const text = row[column] ?? ''
-        const padding = ' '.repeat((widths[column] ?? 0) - widthOf(text))
-        return rightAligned.has(head) ? padding + text : text + padding
+        const room = widths[column] ?? 0
+        const text = cutTo(row[column] ?? '', room, cut?.get(head) ?? 'end')
+        const padding = ' '.repeat(room - widthOf(text))
+        return right?.has(head) ? padding + text : text + padding
       })
-      .join('  ')
+      .join(GAP)
       .trimEnd(),
   )
 }
 
-/** In code points: names in the mesh are ASCII, so no cell is wider than its count. */
-function widthOf(text: string): number {
-  return [...text].length
+/** Takes from the widest of those that may be cut, until all fit or none has more to give. */
+function narrowed(natural: readonly number[], mayCut: readonly boolean[], width: number): readonly number[] {
+  const widths = [...natural]
+  let excess = widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1)) - width
+  for (; excess > 0; excess--) {
+    const widest = Math.max(...widths.filter((_, column) => mayCut[column]))
+    if (widest <= LEAST) break
+    widths[widths.findIndex((each, column) => mayCut[column] && each === widest)] = widest - 1
+  }
+  return widths
 }

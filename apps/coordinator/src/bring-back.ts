@@ -137,7 +137,7 @@ async function register(
 }
 
 async function isFreeName(transaction: StoreTransaction, name: string): Promise<boolean> {
-  return freeName(name, await transaction.namesBeginningWith(name)) === name
+  return freeName(name, await transaction.names()) === name
 }
 
 async function isFreeAddress(

@@ -12,7 +12,7 @@ import {
 import type { CryptoProvider, MeshId, PublicKey } from '@weft/keys'
 import type { DeviceRow, LinkRow, StoreTransaction } from '@weft/storage'
 import { freeAddress } from './address-range.ts'
-import { freeName, nameFromHostName, nameStem } from './device-name.ts'
+import { freeName, nameFromHostName } from './device-name.ts'
 import { linkKeyHash, requireOpen } from './join-links.ts'
 import { topLabels } from './mesh-names.ts'
 import { Refusal } from './refusal.ts'
@@ -173,9 +173,8 @@ function requireSuccession(known: DeviceRow, record: NodeRecord, link: LinkRow, 
 }
 
 export async function nameFor(transaction: StoreTransaction, hostName: string): Promise<string> {
-  const name = nameFromHostName(hostName)
-  const used = await transaction.namesBeginningWith(nameStem(name))
-  return freeName(name, [...used, ...topLabels(await transaction.records())])
+  const used = [...(await transaction.names()), ...topLabels(await transaction.records())]
+  return freeName(nameFromHostName(hostName), used)
 }
 
 export async function addressFor(transaction: StoreTransaction, { range }: JoinPlace) {

@@ -1,11 +1,18 @@
 import { parseIp, utf8 } from '@weft/base'
 import { MAX_RECORDS, MAX_TEXT_LENGTH, type NetmapRecord, type Params, recordSchema } from '@weft/coordinator-protocol'
-import { isReservedLabel, lookalikeOf, readDeviceLabel, readLabel } from '@weft/dns'
+import {
+  isReservedLabel,
+  lookalikeOf,
+  readDeviceLabel,
+  readDeviceText,
+  readLabel,
+  refersTo,
+  shownName,
+} from '@weft/dns'
 import { nodeAddress6 } from '@weft/identity'
 import type { AccountId, CryptoProvider, PublicKey } from '@weft/keys'
 import type { DeviceRow, StoreTransaction } from '@weft/storage'
 import { freeName } from './device-name.ts'
-import { idna } from './idna.ts'
 import { Refusal } from './refusal.ts'
 
 export const MESH_DOMAIN = 'weft'
@@ -26,28 +33,35 @@ export async function deviceCalled(
   { rootKey, crypto }: NamingPlace,
 ): Promise<DeviceRow> {
   const own = (await transaction.devices()).filter(({ accountId }) => accountId === account)
-  const address = parseIp(text)
-  const name = idna.toAscii(withoutDomain(text.toLowerCase()))
-  const found = own.find(({ id, name: given, address4, identityKey }) => {
-    if (address === undefined) return id === text || given === name
-    return address === address4 || address === nodeAddress6(rootKey, identityKey, crypto)
-  })
+  const meant = readDeviceText(text, MESH_DOMAIN)
+  const found =
+    meant &&
+    own.find(({ id, name, address4, identityKey }) => {
+      const addresses = meant.kind === 'address' ? [address4, nodeAddress6(rootKey, identityKey, crypto)] : []
+      return refersTo(meant, { id, name, addresses })
+    })
   if (found === undefined) throw new Refusal('not-found', `there is no device ${text}; see weft status`)
   return found
 }
 
 /** The device with its new name, not yet written. @throws {Refusal} `name-refused` or `name-taken`. */
 export async function renamed(transaction: StoreTransaction, device: DeviceRow, text: string): Promise<DeviceRow> {
-  const read = readDeviceLabel(text, idna)
+  const read = readDeviceLabel(text)
   if (read.kind === 'refused') throw new Refusal('name-refused', `${text} is no name for a device: ${read.why}`)
   const { ascii } = read
   const others = (await transaction.devices()).filter(({ id }) => id !== device.id).map(({ name }) => name)
   const used = [...others, ...topLabels(await transaction.records())]
   if (used.includes(ascii))
-    throw new Refusal('name-taken', `${text} is taken; ${freeName(ascii, used)} is free, or rename the other one first`)
-  const like = lookalikeOf(ascii, used, idna)
+    throw new Refusal(
+      'name-taken',
+      `${text} is taken; ${shownName(freeName(ascii, used))} is free, or rename the other one first`,
+    )
+  const like = lookalikeOf(ascii, used)
   if (like !== undefined)
-    throw new Refusal('name-refused', `${text} could be taken for ${like}, which is there already: take another name`)
+    throw new Refusal(
+      'name-refused',
+      `${text} could be taken for ${shownName(like)}, which is there already: take another name`,
+    )
   return { ...device, name: ascii }
 }
 
@@ -106,7 +120,7 @@ function hostOf(text: string, name: string): string {
     .split('.')
     .map((label) => {
       if (SERVICE_LABEL.test(label)) return label
-      const read = readLabel(label, idna)
+      const read = readLabel(label)
       if (read.kind === 'refused') throw new Refusal('name-refused', `${text} is no name: ${read.why}`)
       return read.ascii
     })
@@ -120,9 +134,12 @@ async function requireFree(transaction: StoreTransaction, name: string): Promise
   const devices = (await transaction.devices()).map((device) => device.name)
   if (devices.includes(top))
     throw new Refusal('name-taken', `${top}${BEHIND} is a device, and what is below it is that device; rename it first`)
-  const like = lookalikeOf(top, devices, idna)
+  const like = lookalikeOf(top, devices)
   if (like !== undefined)
-    throw new Refusal('name-refused', `${top}${BEHIND} could be taken for the device ${like}: take another name`)
+    throw new Refusal(
+      'name-refused',
+      `${top}${BEHIND} could be taken for the device ${shownName(like)}: take another name`,
+    )
 }
 
 function withoutDomain(name: string): string {

@@ -16,7 +16,8 @@ describe('names', () => {
     })
     await nas.until(() => nas.netmap?.self.name === 'attic')
     await laptop.until(() => laptop.netmap?.peers[0]?.name === 'attic')
-    for (const device of ['attic.weft', mesh.nasNode.id, String(mesh.nasNode.address4)])
+    const { id, address4 } = mesh.nasNode
+    for (const device of ['ATTIC', 'attic.weft', 'photos.attic.weft.', id, id.toUpperCase(), String(address4)])
       await laptop.request('rename', { device, name: 'attic' })
     await laptop.request('rename', { device: 'laptop', name: 'nas' })
     await laptop.until(() => laptop.netmap?.self.name === 'nas')
@@ -24,7 +25,8 @@ describe('names', () => {
 
   it('are refused where they are none, are in use, or could be taken for others, and nothing changes', async () => {
     await using mesh = await TwoDevices.enter()
-    await mesh.laptop.request('name-add', { name: 'git.weft', type: 'A', value: '192.0.2.1' })
+    for (const name of ['git.weft', 'laptop2.weft'])
+      await mesh.laptop.request('name-add', { name, type: 'A', value: '192.0.2.1' })
     await mesh.laptop.until(() => mesh.laptop.netmap?.peers[0]?.online === true)
     const number = mesh.laptop.netmap?.number
     for (const [name, code, why] of [
@@ -36,19 +38,45 @@ describe('names', () => {
       ['nаs', 'name-refused', /scripts/],
       ['💻', 'name-refused', /neither/],
       ['localhost', 'name-refused', /something else/],
+      ['1aptop2', 'name-refused', /taken for laptop2/],
+      ['сору', 'name-refused', /taken for copy/],
       ['na5-', 'name-refused', /hyphen/],
     ] as const)
       await mesh.isRefused('rename', { device: 'laptop', name }, code, why)
     await mesh.isRefused('rename', { device: 'nobody', name: 'x' }, 'not-found', /no device nobody/)
-    await mesh.laptop.until(() => mesh.laptop.netmap?.records?.length === 1)
-    assert.ok((mesh.laptop.netmap?.number ?? 0) - (number ?? 0) <= 1)
+    await mesh.laptop.until(() => mesh.laptop.netmap?.records?.length === 2)
+    assert.ok((mesh.laptop.netmap?.number ?? 0) - (number ?? 0) <= 2)
     assert.equal(mesh.laptop.netmap?.self.name, 'laptop')
   })
 
   it('of other letters than ours are kept as DNS has them', async () => {
     await using mesh = await TwoDevices.enter()
     assert.equal((await mesh.laptop.request('rename', { device: 'nas', name: 'Bücher' })).name, 'xn--bcher-kva')
+    await mesh.isRefused(
+      'rename',
+      { device: 'laptop', name: 'bücher' },
+      'name-taken',
+      /bücher is taken; bücher-2 is free/,
+    )
     assert.equal((await mesh.laptop.request('rename', { device: 'bücher.weft', name: 'nas' })).before, 'xn--bcher-kva')
+  })
+
+  it('at a join are free, and not to be taken for one that is there', async () => {
+    await using mesh = await TwoDevices.enter()
+    await mesh.laptop.request('name-add', { name: 'git.weft', type: 'A', value: '192.0.2.1' })
+    for (const [hostName, name] of [
+      ['nas', 'nas-2'],
+      ['1aptop', '1aptop-2'],
+      ['gіt', 'gt'],
+      ['g1t', 'g1t'],
+      ['Jürgens-Laptop', 'jurgens-laptop'],
+      ['ноутбук', 'xn--90asheufc'],
+      ['ноутбук', 'xn---2-9kc0bng2ahc'],
+    ] as const) {
+      const node = new TestNode(await mesh.coordinator.link(), hostName)
+      await (await node.enter(mesh.coordinator.port)).close()
+      assert.equal(node.name, name)
+    }
   })
 })
 

@@ -144,9 +144,9 @@ export class StoreTransaction {
     return rows.map((row) => row.address4)
   }
 
-  /** The names in use that begin so. `start` holds letters, digits and hyphens only. */
-  async namesBeginningWith(start: string): Promise<string[]> {
-    const rows = await this.#sql.selectFrom('devices').select('name').where('name', 'like', `${start}%`).execute()
+  /** Of all devices. */
+  async names(): Promise<string[]> {
+    const rows = await this.#sql.selectFrom('devices').select('name').execute()
     return rows.map((row) => row.name)
   }
 

@@ -137,10 +137,10 @@ describe('the store', () => {
     })
   })
 
-  it('finds names by how they begin, and devices by their keys', async () => {
+  it('knows all names and addresses, and devices by their keys', async () => {
     await store.transaction(async (t) => {
       for (const number of [1, 2, 12]) await t.createDevice(someDevice(number))
-      assert.deepEqual((await t.namesBeginningWith('device-1')).sort(), ['device-1', 'device-12'])
+      assert.deepEqual((await t.names()).sort(), ['device-1', 'device-12', 'device-2'])
       assert.deepEqual(await t.deviceIdsByKeys(someDevice(1).nodeKey, someDevice(2).channelKey), ['d1', 'd2'])
       assert.equal((await t.addresses()).length, 3)
     })

@@ -1,13 +1,7 @@
 import { MAX_LABEL } from './constants.ts'
+import { toAscii, toUnicode } from './idna.ts'
 import { isMixed, looksAscii, skeletonOf } from './lookalikes.ts'
 import { RESOLVER_LABEL } from './resolver-address.ts'
-
-/** Names of other letters than ASCII's, as UTS 46 says; the platform has it, or a library. */
-export interface Idna {
-  /** Of one label; `undefined` where it is none. */
-  toAscii(label: string): string | undefined
-  toUnicode(label: string): string
-}
 
 export type ReadLabel =
   | { readonly kind: 'label'; readonly ascii: string }
@@ -32,9 +26,9 @@ export const isReservedLabel = (ascii: string): boolean => RESERVED.has(ascii)
 export const isNumberLabel = (ascii: string): boolean => /^(?:\d+|0x[0-9a-f]*|[0-9a-f]{32})$/.test(ascii)
 
 /** A device's name as somebody typed it: one label, as it is then written on the wire. */
-export function readDeviceLabel(text: string, idna: Idna): ReadLabel {
+export function readDeviceLabel(text: string): ReadLabel {
   if (text.includes('.')) return refused('a name has no dots; weft puts its domain behind it')
-  const read = readLabel(text, idna)
+  const read = readLabel(text)
   if (read.kind === 'refused') return read
   if (RESERVED.has(read.ascii)) return refused('that name means something else; take another')
   if (isNumberLabel(read.ascii)) return refused('it reads as a number or an id; add a letter that makes it a name')
@@ -42,16 +36,16 @@ export function readDeviceLabel(text: string, idna: Idna): ReadLabel {
 }
 
 /** One label of letters, digits and hyphens of any language. */
-export function readLabel(text: string, idna: Idna): ReadLabel {
+export function readLabel(text: string): ReadLabel {
   if (text === '') return refused('a name is wanted, and this is none')
   if (/\s/u.test(text)) return refused('a name has no spaces; use a hyphen')
   if (text.startsWith('-') || text.endsWith('-')) return refused('a name does not begin or end with a hyphen')
   const odd = /[^\p{L}\p{M}\p{N}-]/u.exec(text)
   if (odd !== null) return refused(`${shown(odd[0])} is neither letter, digit nor hyphen`)
-  const ascii = idna.toAscii(text)
+  const ascii = toAscii(text)
   if (ascii === undefined || !/^[a-z0-9-]+$/.test(ascii)) return refused('that is no name by the rules of IDNA')
   if (ascii.length > MAX_LABEL) return refused(`it is too long: ${MAX_LABEL} letters at most, fewer of other scripts`)
-  const unicode = idna.toUnicode(ascii)
+  const unicode = toUnicode(ascii)
   if (ascii.startsWith('xn--') ? unicode === ascii : ascii.slice(2, 4) === '--')
     return refused('two hyphens in the third and fourth place are kept for encoded names')
   if (isMixed(unicode)) return refused('it mixes letters of several scripts, which could be taken for another name')
@@ -60,10 +54,24 @@ export function readLabel(text: string, idna: Idna): ReadLabel {
 }
 
 /** The one of the names that this one could be taken for, where there is one. */
-export function lookalikeOf(ascii: string, others: Iterable<string>, idna: Idna): string | undefined {
-  const skeleton = skeletonOf(idna.toUnicode(ascii))
-  for (const other of others) if (other !== ascii && skeletonOf(idna.toUnicode(other)) === skeleton) return other
+export function lookalikeOf(ascii: string, others: Iterable<string>): string | undefined {
+  const skeleton = skeletonOf(toUnicode(ascii))
+  for (const other of others) {
+    // Skeletons are made letter by letter.
+    if (other === ascii || (other.length !== skeleton.length && !other.startsWith('xn--'))) continue
+    if (skeletonOf(toUnicode(other)) === skeleton) return other
+  }
   return undefined
+}
+
+/** The name, of one label or several, as people read it; a label that could deceive them stays as DNS has it. */
+export function shownName(name: string): string {
+  if (!name.includes('xn--')) return name
+  return name.split('.').map(shownLabel).join('.')
+}
+
+function shownLabel(label: string): string {
+  return label.startsWith('xn--') && readLabel(label).kind === 'label' ? toUnicode(label) : label
 }
 
 const refused = (why: string): ReadLabel => ({ kind: 'refused', why })

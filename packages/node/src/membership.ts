@@ -7,12 +7,11 @@ import {
   later,
   type Now,
   type Prefix,
-  parseIp,
   seconds,
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
-import type { MeshNames } from '@weft/dns'
+import { type DeviceText, type MeshNames, readDeviceText, refersTo } from '@weft/dns'
 import type { FilterRule } from '@weft/filter'
 import { decodeChain, meshPrefix, nodeAddress6, readCertificate } from '@weft/identity'
 import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
@@ -176,28 +175,29 @@ export class Membership {
     return earliest(this.#tunnels.nextTimeout(), this.routes.nextTimeout(), this.#recheckAt, this.#saveAt)
   }
 
-  /** The peer by name, name with the domain, address or id; `refused` where it is kept aside. */
+  /** The peer that somebody means; `refused` where it is kept aside. */
   find(
     text: string,
   ): { readonly peer: Peer; readonly address: IpAddress } | { readonly refused: RefusedPeer } | undefined {
-    const address = parseIp(text)
-    const name = this.#withoutDomain(text.toLowerCase())
-    const peer =
-      address === undefined
-        ? (this.peers.byId(text) ?? [...this.peers.peers()].find(({ claim }) => claim.name === name))
-        : this.peers.byAddress(address)
-    if (peer !== undefined) return { peer, address: address ?? peer.claim.address4 }
-    const refused = [...this.peers.refused()].find(
-      ({ claim }) => claim.id === text || claim.name === name || claim.address4 === address,
-    )
-    return refused === undefined ? undefined : { refused }
+    const meant = this.#read(text)
+    if (meant === undefined) return undefined
+    for (const peer of this.peers.peers()) {
+      const { id, name, address4 } = peer.claim
+      if (refersTo(meant, { id, name, addresses: peer.addresses }))
+        return { peer, address: meant.kind === 'address' ? meant.address : address4 }
+    }
+    for (const refused of this.peers.refused()) {
+      const { id, name, address4 } = refused.claim
+      if (refersTo(meant, { id, name, addresses: [address4] })) return { refused }
+    }
+    return undefined
   }
 
   /** Whether the text means this node itself. */
   isSelf(text: string): boolean {
-    const address = parseIp(text)
-    if (address !== undefined) return this.addresses.includes(address)
-    return text === this.id || this.#withoutDomain(text.toLowerCase()) === this.#netmap?.self.name
+    const meant = this.#read(text)
+    const { id, addresses } = this
+    return meant !== undefined && refersTo(meant, { id, name: this.#netmap?.self.name, addresses })
   }
 
   status(underlay: UnderlayStatus, now: Now): NodeStatus {
@@ -238,9 +238,8 @@ export class Membership {
     return true
   }
 
-  #withoutDomain(name: string): string {
-    const domain = `.${this.#netmap?.mesh.domain ?? ''}`
-    return name.endsWith(domain) ? name.slice(0, -domain.length) : name
+  #read(text: string): DeviceText | undefined {
+    return readDeviceText(text, this.#netmap?.mesh.domain)
   }
 
   #self(): TableSelf | undefined {

@@ -68,10 +68,6 @@ export class PeerTable {
     return this.#verified.get(id as NodeId)
   }
 
-  byAddress(address: IpAddress): Peer | undefined {
-    return this.#byAddress.get(address)
-  }
-
   /** Takes what the netmap says of some peers. */
   apply(claims: readonly NetmapPeer[], gone: readonly NodeId[], self: TableSelf): void {
     for (const id of gone) this.#remove(id)

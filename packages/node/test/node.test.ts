@@ -18,9 +18,9 @@ test('the first packet makes a session and arrives', () => {
   assert.equal(bob.packets.length, 1)
 })
 
-test('a peer is reached by name, name with the domain, id and either address', () => {
+test('a peer is reached by name, name with the domain and what is below it, id and either address', () => {
   const { alice, bob } = pair()
-  for (const text of ['bob', 'BOB.weft', bob.device.id, ...bob.status().self.addresses])
+  for (const text of ['bob', 'BOB.weft', 'photos.bob.weft.', bob.device.id, ...bob.status().self.addresses])
     assert.equal(alice.ping(text).kind, 'reply', text)
 })
 

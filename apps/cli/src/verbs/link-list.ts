@@ -10,11 +10,15 @@ export async function linkList(
 ): Promise<void> {
   const answer = (await askCoordinator(options, 'link-list', {})) as { readonly links: readonly ListedLink[] }
   if (options.json) return printJson(answer)
-  for (const line of linkLines(answer.links, Date.now())) print(line)
+  const view = { now: Date.now(), columns: process.stdout.columns }
+  for (const line of linkLines(answer.links, view)) print(line)
 }
 
-/** @param now milliseconds since 1970. */
-export function linkLines(links: readonly ListedLink[], now: number): readonly string[] {
+/** `now`: milliseconds since 1970. */
+export function linkLines(
+  links: readonly ListedLink[],
+  { now, columns: width }: { readonly now: number; readonly columns?: number | undefined },
+): readonly string[] {
   if (links.length === 0) return ['No links; weft link create makes one']
   const rows = links.map((link) => [
     link.id,
@@ -24,5 +28,9 @@ export function linkLines(links: readonly ListedLink[], now: number): readonly s
     formatAge(Date.parse(link.expires), now),
     oneLine(link.tags.join(', ')),
   ])
-  return formatTable(['ID', 'STATE', 'FOR', 'USED', 'EXPIRES', 'TAGS'], rows, new Set(['USED']))
+  return formatTable(['ID', 'STATE', 'FOR', 'USED', 'EXPIRES', 'TAGS'], rows, {
+    right: new Set(['USED']),
+    cut: new Map([['TAGS', 'end']]),
+    width,
+  })
 }

@@ -1,6 +1,7 @@
 import type { MeshRecord } from '../agent-answers.ts'
 import { type AgentOptions, askCoordinator } from '../ask.ts'
 import { print, printJson } from '../terminal.ts'
+import { listNames, recordText } from './names-list.ts'
 
 export async function namesRemove(
   choice: { readonly name: string; readonly type: string | undefined; readonly value: string | undefined },
@@ -8,5 +9,6 @@ export async function namesRemove(
 ): Promise<void> {
   const answer = (await askCoordinator(options, 'name-remove', choice)) as { readonly records: readonly MeshRecord[] }
   if (options.json) return printJson(answer)
-  for (const { name, type, value } of answer.records) print(`removed ${name}  ${type}  ${value}`)
+  const { domain } = await listNames(options)
+  for (const record of answer.records) print(`removed ${recordText(record, domain)}`)
 }

@@ -1,24 +1,40 @@
 import { styleText } from 'node:util'
 import type { AgentStatus, PeerStatus } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
-import { oneLine } from '../failure.ts'
+import { nameText } from '../name-text.ts'
 import { formatTable } from '../table.ts'
 import { print, printJson } from '../terminal.ts'
+import { widthOf } from '../text-width.ts'
 
 export async function peers(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
   const { peers } = (await askAgent(options, 'status', {})) as AgentStatus
   if (options.json) return printJson({ peers })
-  for (const line of peersLines(peers)) print(line)
+  for (const line of peersLines(peers, process.stdout.columns)) print(line)
 }
 
-export function peersLines(peers: readonly PeerStatus[]): readonly string[] {
+/** Both addresses side by side where the terminal has room for that, else one below the other. */
+export function peersLines(peers: readonly PeerStatus[], width?: number): readonly string[] {
   if (peers.length === 0) return ['No peers yet; weft link create makes a link to let one in']
-  const rows = peers.map(({ name, addresses, online }) => [
-    oneLine(name),
-    addresses.find((address) => !address.includes(':')) ?? '-',
-    addresses.find((address) => address.includes(':')) ?? '-',
-    online ? 'online' : 'offline',
-  ])
-  const [head = '', ...body] = formatTable(['PEER', 'IPV4', 'IPV6', 'STATE'], rows)
-  return [styleText('bold', head), ...body.map((line, i) => (peers[i]?.online ? line : styleText('dim', line)))]
+  const rows = peers.map(({ name, addresses, online }) => ({
+    name: nameText(name),
+    v4: addresses.find((address) => !address.includes(':')) ?? '-',
+    v6: addresses.find((address) => address.includes(':')) ?? '-',
+    state: online ? 'online' : 'offline',
+  }))
+  const wide = formatTable(
+    ['PEER', 'IPV4', 'IPV6', 'STATE'],
+    rows.map(({ name, v4, v6, state }) => [name, v4, v6, state]),
+  )
+  const isRoomy = width === undefined || wide.every((line) => widthOf(line) <= width)
+  const [head = '', ...body] = isRoomy
+    ? wide
+    : formatTable(
+        ['PEER', 'ADDRESSES', 'STATE'],
+        rows.flatMap(({ name, v4, v6, state }) => [
+          [name, v4, state],
+          ['', v6],
+        ]),
+        { cut: new Map([['PEER', 'middle']]), width },
+      )
+  return [styleText('bold', head), ...body]
 }

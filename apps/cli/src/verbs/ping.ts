@@ -2,6 +2,7 @@ import { describePath, type PingLine } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { CliError, oneLine } from '../failure.ts'
 import { formatRoundTrip } from '../format.ts'
+import { nameText } from '../name-text.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { print, printJson } from '../terminal.ts'
 
@@ -39,11 +40,11 @@ export async function ping(peer: string, options: PingOptions): Promise<void> {
   if (options.json) printJson(summarise(times))
   else print(summaryLine(peer, summarise(times)))
   if (!times.some((time) => time !== undefined))
-    throw new CliError('no-answer', `${oneLine(peer)} did not answer; is it up? weft status shows its path`)
+    throw new CliError('no-answer', `${nameText(peer)} did not answer; is it up? weft status shows its path`)
   if (options.untilDirect && !isDirect)
     throw new CliError(
       'not-direct',
-      `${oneLine(peer)} is reached by relay only; weft netcheck tells what stands in between`,
+      `${nameText(peer)} is reached by relay only; weft netcheck tells what stands in between`,
     )
 }
 
@@ -69,9 +70,9 @@ export function summarise(times: readonly (number | undefined)[]): PingSummary {
 }
 
 export function pingLine(peer: string, answer: PingLine): string {
-  if (answer.rttMs === undefined) return `${oneLine(peer)} (${answer.address}): ${answer.sequence}: no answer`
+  if (answer.rttMs === undefined) return `${nameText(peer)} (${answer.address}): ${answer.sequence}: no answer`
   const path = oneLine(describePath(answer.path))
-  return `${oneLine(peer)} (${answer.address}): ${answer.sequence}: ${formatRoundTrip(answer.rttMs)}, ${path}`
+  return `${nameText(peer)} (${answer.address}): ${answer.sequence}: ${formatRoundTrip(answer.rttMs)}, ${path}`
 }
 
 export function summaryLine(peer: string, summary: PingSummary): string {
@@ -81,5 +82,5 @@ export function summaryLine(peer: string, summary: PingSummary): string {
     averageMs === undefined
       ? ''
       : `; ${[minMs, averageMs, maxMs].map(formatRoundTrip).join(' / ')} (least, average, most)`
-  return `${oneLine(peer)}: ${received} of ${sent} answered, ${loss} % lost${spread}`
+  return `${nameText(peer)}: ${received} of ${sent} answered, ${loss} % lost${spread}`
 }

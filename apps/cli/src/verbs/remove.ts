@@ -1,4 +1,5 @@
 import { type AgentOptions, askCoordinator } from '../ask.ts'
+import { nameText } from '../name-text.ts'
 import { print, printJson } from '../terminal.ts'
 
 export async function remove(
@@ -7,5 +8,5 @@ export async function remove(
 ): Promise<void> {
   const removed = (await askCoordinator(options, 'remove', { device: peer })) as { id: string; name: string }
   if (options.json) return printJson(removed)
-  print(`${removed.name} is removed; it comes back with a new link only: weft link create`)
+  print(`${nameText(removed.name)} is removed; it comes back with a new link only: weft link create`)
 }

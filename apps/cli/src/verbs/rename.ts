@@ -1,5 +1,6 @@
 import { type AgentOptions, askAgent, askCoordinator } from '../ask.ts'
 import { CliError } from '../failure.ts'
+import { nameText } from '../name-text.ts'
 import { print, printJson } from '../terminal.ts'
 
 interface RenameOptions extends AgentOptions {
@@ -21,8 +22,8 @@ export async function rename(first: string, second: string | undefined, options:
   if (options.json) return printJson(renamed)
   print(
     renamed.name === renamed.before
-      ? `It is called ${renamed.name} already`
-      : `${renamed.before} is now ${renamed.name}`,
+      ? `It is called ${nameText(renamed.name)} already`
+      : `${nameText(renamed.before)} is now ${nameText(renamed.name)}`,
   )
 }
 

@@ -59,7 +59,7 @@ export async function serviceStatus({ root, json }: ServiceOptions): Promise<voi
   })
   if (json) return printJson({ services })
   const rows = services.map(({ service, unit, enabled, state }) => [service, state, enabled, unit ?? '-'])
-  for (const line of formatTable(['SERVICE', 'STATE', 'ENABLED', 'UNIT'], rows, new Set())) print(line)
+  for (const line of formatTable(['SERVICE', 'STATE', 'ENABLED', 'UNIT'], rows)) print(line)
 }
 
 /** What the verb itself would refuse at each start is refused now. */

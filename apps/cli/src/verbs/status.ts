@@ -1,11 +1,13 @@
 import { styleText } from 'node:util'
-import { type AgentStatus, describePath, type PeerStatus, type RelayState } from '../agent-answers.ts'
+import { type AgentStatus, describePath, type PeerStatus, type RelayState, type SelfStatus } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatAge, formatBytes, formatRoundTrip } from '../format.ts'
+import { nameText } from '../name-text.ts'
 import { refusalLine } from '../refusal-text.ts'
 import { formatTable } from '../table.ts'
 import { print, printJson } from '../terminal.ts'
+import { cutTo, widthOf, wrapTo } from '../text-width.ts'
 
 interface StatusOptions extends AgentOptions {
   readonly json?: boolean
@@ -27,15 +29,19 @@ interface View {
 }
 
 export function statusLines(answer: AgentStatus, view: View): readonly string[] {
+  const { columns = Number.POSITIVE_INFINITY } = view
   if (answer.self === null) return ['This device belongs to no mesh yet; join with: sudo weft up LINK']
-  const lines = [
-    `${styleText('bold', oneLine(answer.self.name))}  ${answer.self.addresses.join('  ')}${answer.state === 'up' ? '' : '  (down; sudo weft up brings it back)'}`,
-  ]
+  const lines = [selfLine(answer.self, answer.state)]
   if (answer.coordinator !== null) lines.push(coordinatorLine(answer.coordinator))
   if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
   if (answer.names) lines.push(namesLine(answer.names))
   lines.push(...(answer.refused ?? []).map(refusalLine))
-  return [...lines, '', ...peerLines(answer.peers, view)]
+  return [...lines.flatMap((line) => wrapTo(line, columns)), '', ...peerLines(answer.peers, view)]
+}
+
+function selfLine({ name, addresses }: SelfStatus, state: AgentStatus['state']): string {
+  const down = state === 'up' ? '' : '  (down; sudo weft up brings it back)'
+  return `${styleText('bold', nameText(name))}  ${addresses.join('  ')}${down}`
 }
 
 function coordinatorLine({ url, state, reason }: NonNullable<AgentStatus['coordinator']>): string {
@@ -58,7 +64,7 @@ function namesLine({ domain, way, reason }: NonNullable<AgentStatus['names']>): 
 }
 
 function stateText(state: string): string {
-  return styleText(state === 'connected' ? 'green' : 'red', state)
+  return state === 'connected' ? state : styleText('red', state)
 }
 
 interface Column {
@@ -67,7 +73,7 @@ interface Column {
   readonly cell: (peer: PeerStatus, now: number) => string
 }
 
-const name: Column = { head: 'PEER', cell: (peer) => oneLine(peer.name) }
+const name: Column = { head: 'PEER', cell: (peer) => nameText(peer.name) }
 const address: Column = { head: 'ADDRESS', cell: (peer) => peer.addresses[0] ?? '' }
 const path: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? oneLine(describePath(peer.path)) : 'offline') }
 const shortPath: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? peer.path.kind : 'offline') }
@@ -91,20 +97,36 @@ const layouts: readonly (readonly Column[])[] = [
   [name, address, shortPath],
 ]
 
+/** Names are cut further only where that alone is left. */
+const ROOM_FOR_NAMES = 24
+
 function peerLines(peers: readonly PeerStatus[], { now, columns = Number.POSITIVE_INFINITY }: View): readonly string[] {
   if (peers.length === 0) return ['No peers yet; weft link create makes a link to let one in']
-  const tables = layouts.map((layout) => tableOf(layout, peers, now))
-  const [head = '', ...body] =
-    tables.find((lines) => lines.every((line) => line.length <= columns)) ?? tables.at(-1) ?? []
+  const fits = (layout: readonly Column[]): boolean =>
+    tableOf(layout, peers, { now, room: ROOM_FOR_NAMES }).every((line) => widthOf(line) <= columns)
+  const layout = layouts.find(fits) ?? layouts.at(-1) ?? []
+  const [head = '', ...body] = tableOf(layout, peers, { now, width: columns })
   // Looks at the stream itself: plain where nobody looks, or where NO_COLOR asks for it.
-  return [styleText('bold', head), ...body.map((line, i) => (peers[i]?.online ? line : styleText('dim', line)))]
+  return [styleText('bold', head), ...body]
 }
 
-function tableOf(layout: readonly Column[], peers: readonly PeerStatus[], now: number): readonly string[] {
+function tableOf(
+  layout: readonly Column[],
+  peers: readonly PeerStatus[],
+  { now, room, width }: { readonly now: number; readonly room?: number; readonly width?: number },
+): readonly string[] {
+  const cellOf = (column: Column, peer: PeerStatus): string => {
+    const text = column.cell(peer, now)
+    return column === name && room !== undefined ? cutTo(text, room, 'middle') : text
+  }
   return formatTable(
     layout.map(({ head }) => head),
-    peers.map((peer) => layout.map(({ cell }) => cell(peer, now))),
-    new Set(layout.filter(({ isNumber }) => isNumber).map(({ head }) => head)),
+    peers.map((peer) => layout.map((column) => cellOf(column, peer))),
+    {
+      right: new Set(layout.filter(({ isNumber }) => isNumber).map(({ head }) => head)),
+      cut: new Map([[name.head, 'middle']]),
+      width,
+    },
   )
 }
 

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { SelfStatus } from '../agent-answers.ts'
 import { callAt } from '../ask.ts'
 import { type AgentPlace, startInBackground } from '../background-agent.ts'
-import { CliError, codeOf, oneLine } from '../failure.ts'
+import { CliError, codeOf } from '../failure.ts'
+import { nameText } from '../name-text.ts'
 import { isRoot, socketToAsk, stateDirectory } from '../places.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { note, print, printJson } from '../terminal.ts'
@@ -29,7 +30,7 @@ export async function up(given: string | undefined, options: UpOptions): Promise
     })
     .then((answer) => answer as { readonly self: SelfStatus })
   if (options.json) printJson({ self })
-  else print(`This device is ${oneLine(self.name)}: ${self.addresses.join(', ')}`)
+  else print(`This device is ${nameText(self.name)}: ${self.addresses.join(', ')}`)
 }
 
 /** An agent that is started for an `up` that fails does not stay behind. */

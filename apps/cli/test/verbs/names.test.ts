@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseRecordType } from '../../src/arguments.ts'
-import { nameLines } from '../../src/verbs/names-list.ts'
+import { nameLines, recordText } from '../../src/verbs/names-list.ts'
 
 test('the records are a table of whole names', () => {
   const records = [
@@ -13,6 +13,19 @@ test('the records are a table of whole names', () => {
     'git.weft        A     192.0.2.1',
     '_acme.www.weft  TXT   a text',
   ])
+})
+
+test('a record is told by the whole name, which can be typed as it stands', () => {
+  assert.equal(recordText({ name: 'git', type: 'A', value: '192.0.2.1' }, 'weft'), 'git.weft  A  192.0.2.1')
+  const alias = { name: 'www.xn--bro-hoa', type: 'CNAME', value: 'xn--d1aqf.weft' }
+  assert.equal(recordText(alias, 'weft'), 'www.büro.weft  CNAME  дом.weft')
+})
+
+test('a long text is cut where the terminal ends', () => {
+  const records = [{ name: 'git', type: 'TXT', value: 'v=spf1 '.repeat(30) }]
+  const [, row] = nameLines({ domain: 'weft', records }, 60)
+  assert.equal(row?.length, 60)
+  assert.match(row ?? '', /^git\.weft {2}TXT {3}v=spf1 .*…$/)
 })
 
 test('without records it is said how one is added', () => {

@@ -64,6 +64,31 @@ test('a narrow terminal gets the columns that it has room for, and no line that 
   }
 })
 
+test('a long name loses its middle before a line wraps, and all other lines go on below', () => {
+  const long = { ...laptop, name: `${'very-'.repeat(11)}long-2` }
+  const coordinator = {
+    url: 'http://192.0.2.1:7480',
+    state: 'away',
+    reason: 'nothing listens there, and so on '.repeat(4),
+  }
+  for (const columns of [120, 100, 80, 60, 40]) {
+    const shown = statusLines({ ...status([long, nas]), coordinator }, { now: NOW, columns })
+    for (const line of shown) assert.ok(stripVTControlCharacters(line).length <= columns, `${columns}: ${line}`)
+    assert.match(shown.join('\n'), /very\S*-2 +100\.64\.1\.2 +direct/)
+  }
+})
+
+test('names are shown in their own letters, but not one that could deceive', () => {
+  const text = lines(
+    status([
+      { ...laptop, name: 'xn--bro-hoa' },
+      { ...nas, name: 'xn--80ak6aa92e' },
+    ]),
+  ).join('\n')
+  assert.match(text, /^büro /m)
+  assert.match(text, /^xn--80ak6aa92e /m)
+})
+
 test('a screen has as many lines as the terminal, and says what it left out', () => {
   assert.equal(screenOf(['a', 'b'], 3), '\u001b[Ha\u001b[K\nb\u001b[K\n\u001b[J')
   assert.match(screenOf(['a', 'b', 'c', 'd'], 4), /^\S*a\S*\nb\S*\n… 2 more; .*\n\S*$/)
