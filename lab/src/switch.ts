@@ -1,4 +1,5 @@
 import { Capture } from './capture.ts'
+import { Link } from './link.ts'
 import { addNamespace, removeNamespace } from './remains.ts'
 import { LabError, system } from './system-command.ts'
 
@@ -20,6 +21,7 @@ export class Switch {
   readonly network: SwitchNetwork
   #machines = 0
   #captures = 0
+  #links = 0
 
   private constructor(options: {
     readonly name: string
@@ -63,6 +65,18 @@ export class Switch {
     if (v6 !== undefined) system('ip', '-n', namespace, 'address', 'add', v6, 'dev', port, 'nodad')
     system('ip', '-n', namespace, 'link', 'set', port, 'up')
     return { ...(v4 === undefined ? {} : { v4 }), ...(v6 === undefined ? {} : { v6 }) }
+  }
+
+  /** Puts a link into the machine's cable; nothing else about the machine changes. `seed` is the weather's. */
+  async insertLink(machine: { readonly name: string }, seed = 1): Promise<Link> {
+    const name = `link${++this.#links}`
+    const [near, far] = [`${name}a`, `${name}b`]
+    const link = await Link.create(this.#namespace, [near, far], { log: `${this.#directory}-${name}.log`, seed })
+    system('ip', '-n', this.#namespace, 'link', 'add', name, 'type', 'bridge', 'mcast_snooping', '0')
+    system('ip', '-n', this.#namespace, 'link', 'set', name, 'up')
+    system('ip', '-n', this.#namespace, 'link', 'set', far, 'master', 'bridge')
+    for (const port of [near, machine.name]) system('ip', '-n', this.#namespace, 'link', 'set', port, 'master', name)
+    return link
   }
 
   /** Records what passes the machine's port. */

@@ -8,23 +8,29 @@ import {
   randomFraction,
 } from '@weft/base'
 import { PrivateKey } from '@weft/keys'
-import { ManualClock, SimulatedNetwork, seededRandom, udpPacket, type Weather } from '@weft/testing'
+import { ManualClock, seededRandom, udpPacket, Way, type Weather } from '@weft/testing'
 import { SimulatedNode } from './simulated-node.ts'
 
 const ADDRESSES = ['10.9.0.1', '10.9.0.2'] as const
 const BEAT = 5_000
 
+interface Delivery {
+  readonly from: Endpoint
+  readonly to: Endpoint
+  readonly datagram: Uint8Array
+}
+
 /** Two nodes and the network between them, all of one seed. */
 export class SimulatedPair {
   readonly clock = new ManualClock()
-  readonly network: SimulatedNetwork
+  readonly network: Way<Delivery>
   readonly nodes: readonly [alice: SimulatedNode, bob: SimulatedNode]
   readonly #random: ReturnType<typeof seededRandom>
   #number = 0
 
   constructor(seed: number, weather: Weather) {
     this.#random = seededRandom(seed)
-    this.network = new SimulatedNetwork({ random: this.#random, weather })
+    this.network = new Way({ random: this.#random, weather })
     const [alice, bob] = [this.#node('192.0.2.1:7481'), this.#node('192.0.2.2:7481')]
     alice.addPeer(bob.publicKey, bob.endpoint)
     bob.addPeer(alice.publicKey, alice.endpoint)
@@ -78,7 +84,8 @@ export class SimulatedPair {
       privateKey: PrivateKey.generate('node', this.#random),
       random: seededRandom(new DataView(randomBytes(this.#random, 4).buffer).getUint32(0)),
       clock: this.clock.now,
-      transmit: (to, datagram) => this.network.send({ from: endpoint, to, datagram }, this.clock.now().instant),
+      transmit: (to, datagram) =>
+        this.network.send({ from: endpoint, to, datagram }, datagram.length, this.clock.now().instant),
     })
   }
 }

@@ -15,6 +15,6 @@ export {
   SimulatedInternet,
   type SimulatedSite,
 } from './simulated-internet.ts'
-export { type Delivery, SimulatedNetwork, type Weather } from './simulated-network.ts'
 export { addressOf, icmpPacket, ipPacket, tcpPacket, udpPacket } from './test-packets.ts'
+export { MOST_QUEUED, Way, type Weather } from './way.ts'
 export { WiredDatapath, type WiredHost } from './wired-datapath.ts'
