@@ -48,14 +48,14 @@ export function asksFirst(text: string, own: readonly IpAddress[]): boolean {
 }
 
 /**
- * What was there, without weft. Where nobody touched `written`, that is `before`; where another program wrote since, its text stays.
- * Only what it kept of weft's is taken out, for nobody answers there any more.
+ * What was there, without weft. Where nobody touched `written`, that is `before`; so it is where a crash cut short the writing of
+ * either. Where another program wrote since, its text stays: only what it kept of weft's is taken out, for nobody answers there any more.
  */
 export function withoutWeft(
   text: string,
   { before, written }: { readonly before: string; readonly written: string },
 ): string {
-  if (text === written) return before
+  if (written.startsWith(text) || (before.startsWith(text) && !text.endsWith('\n'))) return before
   const own = new Set([MARK, ...written.split('\n').filter((line) => line.startsWith('nameserver '))])
   const lines = text.split('\n')
   const kept = lines.filter((line) => !own.has(line))

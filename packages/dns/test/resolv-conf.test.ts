@@ -42,6 +42,16 @@ test('what weft wrote is taken back to what was there, and what others wrote sin
   assert.equal(withoutWeft(others, { before, written }), others)
   assert.equal(withoutWeft(`${written}options rotate\n`, { before, written }), before)
   assert.equal(withoutWeft(`${written}nameserver 198.51.100.1\n`, { before, written }).includes('100.99.0.53'), false)
+  const shortened = before.slice(0, before.lastIndexOf('options'))
+  assert.equal(withoutWeft(shortened, { before, written }), shortened)
+})
+
+test('what was there comes back where a crash cut short that it was written over, or back', () => {
+  const written = resolvConfFor(wanted, before)
+  for (let length = 0; length <= written.length; length++)
+    assert.equal(withoutWeft(written.slice(0, length), { before, written }), before)
+  for (const length of [0, 1, before.length - 1])
+    assert.equal(withoutWeft(before.slice(0, length), { before, written }), before)
 })
 
 test('whatever was there comes back to the byte, and weft is asked first meanwhile', () => {
