@@ -1,12 +1,12 @@
-import { fromBase64, parseEndpoint, wallTime } from '@weft/base'
+import { fromBase64, wallTime } from '@weft/base'
 import { netmapSchema } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import {
   decodeChain,
   IdentityError,
-  isLinkUrl,
   type LinkEndpoint,
   MAX_CHAIN_LENGTH,
+  parseLinkEndpoint,
   RECORD_LENGTH,
   readCertificate,
   readRecord,
@@ -57,9 +57,8 @@ const publicKey = <Role extends KeyRole>(role: Role) =>
   })
 
 const linkEndpoint = z.string().transform((text, context): LinkEndpoint => {
-  const endpoint = parseEndpoint(text)
-  if (endpoint !== undefined) return { kind: 'endpoint', endpoint }
-  if (isLinkUrl(text)) return { kind: 'url', url: text }
+  const endpoint = parseLinkEndpoint(text)
+  if (endpoint !== undefined) return endpoint
   context.addIssue('an endpoint or a URL is expected')
   return z.NEVER
 })

@@ -1,5 +1,11 @@
 import { type IpAddress, prefixContains } from '@weft/base'
-import { decodeChain, type NodeRecord, readCertificate, type VerifiedChain } from '@weft/identity'
+import {
+  decodeChain,
+  LINK_BACKDATED_SECONDS,
+  type NodeRecord,
+  readCertificate,
+  type VerifiedChain,
+} from '@weft/identity'
 import type { PublicKey } from '@weft/keys'
 import type { DeviceRow, LinkRow, StoreTransaction } from '@weft/storage'
 import { freeName } from './device-name.ts'
@@ -14,7 +20,7 @@ import {
   requireUnusedKeys,
   secondsOf,
 } from './join.ts'
-import { BACKDATED_SECONDS, linkKeyHash } from './join-links.ts'
+import { linkKeyHash } from './join-links.ts'
 import { Refusal } from './refusal.ts'
 
 export interface BringBackWish {
@@ -84,7 +90,7 @@ async function linkOf(
   }
   const [, certificate = new Uint8Array()] = decodeChain(wish.chain)
   const { notBefore, notAfter, tags } = readCertificate(certificate, place.crypto)
-  if (notBefore + BACKDATED_SECONDS < copied)
+  if (notBefore + LINK_BACKDATED_SECONDS < copied)
     throw new Refusal(
       'link-unknown',
       'this coordinator does not know the join link of this device: join with a new one',

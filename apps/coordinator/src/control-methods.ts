@@ -1,14 +1,14 @@
+import { fromBase64 } from '@weft/base'
 import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
-import type { LinkEndpoint } from '@weft/identity'
+import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import { StorageError } from '@weft/storage'
 import * as z from 'zod'
 import type { Coordinator } from './coordinator.ts'
-import { DEFAULT_LINK_SECONDS, type LinkWish } from './join-links.ts'
+import { DEFAULT_LINK_SECONDS, type LinkWish, MAX_LINK_SECONDS } from './join-links.ts'
 import { naming } from './naming-requests.ts'
 import { Refusal } from './refusal.ts'
-import { createdLink, linkSummaries } from './request-desk.ts'
+import { createdLink, depositedLink, linkPlace, linkSummaries } from './request-desk.ts'
 
-const MAX_LINK_SECONDS = 10 * 365 * 24 * 3_600
 const MAX_TAGS = 16
 const MAX_PATH = 4096
 
@@ -23,6 +23,21 @@ const linkWish = z.strictObject({
     .max(MAX_TAGS)
     .default([]),
 })
+
+const linkDeposit = z.strictObject({
+  certificate: z
+    .string()
+    .max(2 * MAX_CERTIFICATE_LENGTH)
+    .transform((text, context) => {
+      const bytes = fromBase64(text)
+      if (bytes !== undefined) return bytes
+      context.addIssue('base64 is expected')
+      return z.NEVER
+    }),
+  reusable: z.boolean(),
+})
+const rootDigest = z.strictObject({ digest: z.string().regex(/^[0-9a-f]{64}$/) })
+const rootFile = z.strictObject({ text: z.string().max(MAX_ROOT_FILE_LENGTH) })
 
 const someName = z.string().min(1).max(255)
 const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
@@ -53,13 +68,26 @@ export function controlMethods(options: {
     }),
     'link-create': method(linkWish, 'change', async (asked) => {
       const wish: LinkWish = { ...asked, account, printedAtStart: false }
-      return createdLink(await coordinator.createLink(wish, endpoints()))
+      return createdLink(await coordinator.links.create(wish, endpoints()))
+    }),
+    'link-place': method(nothing, 'read', async () => linkPlace(coordinator, account, endpoints())),
+    'link-deposit': method(linkDeposit, 'change', async (wish) =>
+      depositedLink(await coordinator.links.deposit({ ...wish, account })),
+    ),
+    'root-export': method(nothing, 'change', async () => ({ text: await coordinator.exportRoot() })),
+    'root-forget': method(rootDigest, 'change', async ({ digest }) => {
+      await coordinator.forgetRoot(digest)
+      return {}
+    }),
+    'root-import': method(rootFile, 'change', async ({ text }) => {
+      await coordinator.importRoot(text)
+      return {}
     }),
     'link-list': method(nothing, 'read', async () => ({
-      links: linkSummaries(await coordinator.listLinks(account), seconds()),
+      links: linkSummaries(await coordinator.links.list(account), seconds()),
     })),
     'link-revoke': method(linkId, 'change', async ({ id }) => {
-      await coordinator.revokeLink(account, id)
+      await coordinator.links.revoke(account, id)
       return {}
     }),
     rename: method(renameParams, 'change', (params) => naming(coordinator, account, { method: 'rename', params })),

@@ -11,14 +11,14 @@ import {
   type Random,
 } from '@weft/base'
 import type { NetmapRecord, Params } from '@weft/coordinator-protocol'
-import { type LinkEndpoint, meshPrefix } from '@weft/identity'
+import { meshPrefix } from '@weft/identity'
 import type { AccountId, CryptoProvider, NodeId, PublicKey } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
-import type { DeviceRow, LinkRow, RecordRow, StoreTransaction } from '@weft/storage'
+import type { DeviceRow, RecordRow, StoreTransaction } from '@weft/storage'
 import { type BringBackWish, bringBack } from './bring-back.ts'
-import { type JoinWish, join, secondsOf } from './join.ts'
-import { createLink, type LinkWish, linkKeyHash, requireOpen } from './join-links.ts'
+import { type JoinWish, join } from './join.ts'
 import type { MeshFiles } from './mesh-files.ts'
+import { MeshLinks } from './mesh-links.ts'
 import { deviceCalled, newRecord, recordNameOf, renamed } from './mesh-names.ts'
 import { applyChange, type Held, hasGivenOut, type MeshState } from './mesh-state.ts'
 import { type FeedInput, type FeedOutput, NetmapFeed, type Subscriber } from './netmap-feed.ts'
@@ -39,9 +39,9 @@ export interface Caller {
  * then told to whom it concerns, before the next one begins. What fails leaves database, snapshot and netmaps as they were.
  */
 export class Coordinator {
+  readonly links: MeshLinks
   readonly #files: MeshFiles
   readonly #crypto: CryptoProvider
-  readonly #random: Random
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #prefixes: readonly Prefix[]
@@ -73,11 +73,11 @@ export class Coordinator {
     this.#disconnect = options.disconnect
     this.#state = state
     this.#crypto = crypto
-    this.#random = random
     this.#clock = clock
     this.#logger = logger
     this.#prefixes = [state.range, meshPrefix(state.rootKey, crypto)]
     this.#writes = new WriteQueue(files.store, (outcome) => this.#apply(outcome))
+    this.links = new MeshLinks({ files, inTurn: (work) => this.#read(work), crypto, random, clock })
     this.#presence = new Presence((online) => this.#writePresence(online))
     this.#copied = files.mesh.copied
     this.#presence.expect([...state.devices.values()].filter(({ row }) => row.online).map(({ id }) => id))
@@ -101,21 +101,6 @@ export class Coordinator {
 
   isDevice(key: PublicKey<'channel'>): boolean {
     return this.#state.nodesByChannelKey.has(key)
-  }
-
-  /** The certificates that a join link's bearer needs; also for a device that was let in already, and lost the answer. */
-  openLink(caller: Caller, linkKey: PublicKey<'link'>): Promise<{ account: Uint8Array; link: Uint8Array }> {
-    return this.#read(async (transaction) => {
-      const link = await transaction.linkByKeyHash(linkKeyHash(linkKey, this.#crypto))
-      if (link === undefined)
-        throw new Refusal('link-unknown', 'this coordinator does not know the join link: ask for a new one')
-      const device = await transaction.deviceByChannelKey(caller.channelKey)
-      if (device === undefined || !(await transaction.hasUsedLink(link.id, device.id)))
-        requireOpen(link, this.#seconds())
-      const account = await transaction.account(link.accountId)
-      invariant(account !== undefined, 'a link has its account')
-      return { account: account.certificate, link: link.certificate }
-    })
   }
 
   async join(wish: JoinWish): Promise<DeviceRow> {
@@ -195,33 +180,23 @@ export class Coordinator {
     return first
   }
 
-  createLink(wish: LinkWish, endpoints: readonly LinkEndpoint[]): Promise<{ row: LinkRow; text: string }> {
-    const signer = this.#files.signers.get(wish.account)
-    invariant(signer !== undefined, 'every account has its key')
-    const crypto = this.#crypto
-    return this.#read((transaction) =>
-      createLink(transaction, wish, {
-        mesh: this.#state.id,
-        coordinatorKey: this.#files.coordinatorKey.publicKey(crypto),
-        signer,
-        endpoints,
-        crypto,
-        random: this.#random,
-        at: this.#seconds(),
-      }),
-    )
+  /** The root file, and what comes of it: see `MeshRoot`. @throws {Refusal} */
+  exportRoot(): Promise<string> {
+    return this.#read(async (transaction) => this.#files.root.text(await transaction.accounts()))
   }
 
-  listLinks(account: AccountId): Promise<readonly LinkRow[]> {
-    return this.#read((transaction) => transaction.linksOf(account))
+  async forgetRoot(digest: string): Promise<void> {
+    await this.#read(async (transaction) => this.#files.root.forget(digest, await transaction.accounts()))
+    this.#logger.info('root key moved', { action: 'it is gone from here' })
   }
 
-  revokeLink(account: AccountId, id: string): Promise<void> {
-    return this.#read(async (transaction) => {
-      const link = await transaction.link(id)
-      if (link?.accountId !== account) throw new Refusal('not-found', `there is no join link ${id}: see link list`)
-      if (link.revoked === undefined) await transaction.revokeLink(id, this.#seconds())
-    })
+  async importRoot(text: string): Promise<void> {
+    await this.#read(async (transaction) => this.#files.root.take(text, this.#state.id, await transaction.accounts()))
+    this.#logger.info('root key moved', { action: 'it is here again' })
+  }
+
+  get holdsRoot(): boolean {
+    return this.#files.root.isHere
   }
 
   async renameDevice(
@@ -302,10 +277,6 @@ export class Coordinator {
 
   #namingPlace() {
     return { rootKey: this.#state.rootKey, crypto: this.#crypto }
-  }
-
-  #seconds(): number {
-    return secondsOf(this.#clock().wall)
   }
 
   #placeOf({ source }: Caller) {

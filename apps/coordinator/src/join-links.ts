@@ -1,24 +1,13 @@
-import { type Random, randomBytes, toHex } from '@weft/base'
-import { createCertificate, encodeLink, type LinkEndpoint } from '@weft/identity'
-import {
-  type AccountId,
-  type CryptoProvider,
-  type MeshId,
-  PrivateKey,
-  type PublicKey,
-  publicKeyBytes,
-} from '@weft/keys'
+import { invariant, type Random, randomBytes, toHex } from '@weft/base'
+import { type AccountSigner, type LinkPlace, readCertificate, signLink } from '@weft/identity'
+import { type AccountId, type CryptoProvider, type PublicKey, publicKeyBytes } from '@weft/keys'
 import type { LinkRow, StoreTransaction } from '@weft/storage'
-import type { AccountSigner } from './account-signer.ts'
 import { Refusal } from './refusal.ts'
 
 const HOUR = 3_600
 const DAY = 24 * HOUR
 export const DEFAULT_LINK_SECONDS = DAY
-/** Devices that a link lets in stay this long: there is no renewal of certificates yet. */
-const DEVICE_SECONDS = 10 * 365 * DAY
-/** A joining device whose clock is behind still begins within the link's time. */
-export const BACKDATED_SECONDS = HOUR
+export const MAX_LINK_SECONDS = 10 * 365 * DAY
 /** Unused ones are kept so long, for those who ask why a link no longer works. */
 const KEPT_SECONDS = 30 * DAY
 const MAX_OPEN_LINKS = 256
@@ -35,10 +24,8 @@ export interface LinkWish {
 }
 
 export interface LinkMaker {
-  readonly mesh: MeshId
-  readonly coordinatorKey: PublicKey<'coordinator'>
+  readonly place: LinkPlace
   readonly signer: AccountSigner
-  readonly endpoints: readonly LinkEndpoint[]
   readonly crypto: CryptoProvider
   readonly random: Random
   /** Seconds since 1970. */
@@ -67,55 +54,58 @@ export function requireOpen(link: LinkRow, at: number): void {
 export async function createLink(
   transaction: StoreTransaction,
   wish: LinkWish,
-  maker: LinkMaker,
+  { place, signer, crypto, random, at }: LinkMaker,
 ): Promise<{ readonly row: LinkRow; readonly text: string }> {
-  const { crypto, at } = maker
-  await transaction.removeUnusedLinks(wish.account, at - KEPT_SECONDS)
-  const links = await transaction.linksOf(wish.account)
-  if (wish.printedAtStart) await revokeLastPrinted(transaction, links, at)
-  if (links.filter((link) => linkStateAt(link, at) === 'open').length >= MAX_OPEN_LINKS)
-    throw new Refusal('busy', `there are ${MAX_OPEN_LINKS} open join links: revoke some, or wait until they expire`)
-  const seed = PrivateKey.generate('link', maker.random)
-  const row = linkRow(wish, seed, maker)
+  const { account, reusable, printedAtStart } = wish
+  if (printedAtStart) await revokeLastPrinted(transaction, account, at)
+  await makeRoom(transaction, account, at)
+  const { text, certificate } = signLink(wish, signer, place, { crypto, random, at })
+  const row = linkRow({ account, certificate, reusable, printedAtStart, at }, crypto, random)
   await transaction.createLink(row)
-  const { mesh, coordinatorKey, endpoints } = maker
-  return { row, text: encodeLink({ mesh, coordinatorKey, seed, endpoints }, crypto) }
+  return { row, text }
 }
 
 export const isoTime = (seconds: number): string => new Date(seconds * 1000).toISOString()
 
-async function revokeLastPrinted(transaction: StoreTransaction, links: readonly LinkRow[], at: number): Promise<void> {
-  for (const link of links)
+/** @throws {Refusal} `busy`. */
+export async function makeRoom(transaction: StoreTransaction, account: AccountId, at: number): Promise<void> {
+  await transaction.removeUnusedLinks(account, at - KEPT_SECONDS)
+  const links = await transaction.linksOf(account)
+  if (links.filter((link) => linkStateAt(link, at) === 'open').length >= MAX_OPEN_LINKS)
+    throw new Refusal('busy', `there are ${MAX_OPEN_LINKS} open join links: revoke some, or wait until they expire`)
+}
+
+async function revokeLastPrinted(transaction: StoreTransaction, account: AccountId, at: number): Promise<void> {
+  for (const link of await transaction.linksOf(account))
     if (link.printedAtStart && linkStateAt(link, at) === 'open') await transaction.revokeLink(link.id, at)
 }
 
-function linkRow(wish: LinkWish, seed: PrivateKey<'link'>, maker: LinkMaker): LinkRow {
-  const { signer, crypto, random, at } = maker
-  const subject = seed.publicKey(crypto)
-  const tags = [...new Set(wish.tags)].sort()
-  const expires = Math.min(at + wish.expiresSeconds, signer.grantsUntil)
-  const certificate = createCertificate(
-    {
-      kind: 'link',
-      subject,
-      notBefore: Math.max(at - BACKDATED_SECONDS, signer.notBefore),
-      notAfter: expires,
-      grantsUntil: Math.min(at + DEVICE_SECONDS, signer.grantsUntil),
-      tags,
-    },
-    signer.key,
-    crypto,
-  )
+/** @param link its certificate was read before. */
+export function linkRow(
+  link: {
+    readonly account: AccountId
+    readonly certificate: Uint8Array
+    readonly reusable: boolean
+    readonly printedAtStart: boolean
+    /** Seconds since 1970. */
+    readonly at: number
+  },
+  crypto: CryptoProvider,
+  random: Random,
+): LinkRow {
+  const { account, certificate, reusable, printedAtStart, at } = link
+  const { kind, subject, notAfter, tags } = readCertificate(certificate, crypto)
+  invariant(kind === 'link', 'a link has a certificate of its kind')
   return {
     id: toHex(randomBytes(random, ID_BYTES)),
     keyHash: linkKeyHash(subject, crypto),
-    accountId: wish.account,
+    accountId: account,
     certificate,
-    reusable: wish.reusable,
+    reusable,
     tags,
-    printedAtStart: wish.printedAtStart,
+    printedAtStart,
     created: at,
-    expires,
+    expires: notAfter,
     revoked: undefined,
     uses: 0,
   }

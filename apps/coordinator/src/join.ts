@@ -187,7 +187,8 @@ export async function addressFor(transaction: StoreTransaction, { range }: JoinP
   return address
 }
 
-function refusing<T>(code: 'record-refused' | 'certificate-refused', read: () => T): T {
+/** @throws {Refusal} of that code where the proof is none. */
+export function refusing<T>(code: 'record-refused' | 'certificate-refused', read: () => T): T {
   try {
     return read()
   } catch (error) {

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Prefix, type Random, randomBytes, toHex } from '@weft/base'
-import { readCertificate } from '@weft/identity'
-import { type AccountId, accountIdOf, type CryptoProvider, meshIdOf, PrivateKey } from '@weft/keys'
+import { createAccountCertificate } from '@weft/identity'
+import { accountIdOf, type CryptoProvider, meshIdOf, PrivateKey } from '@weft/keys'
 import { type MeshRow, Store } from '@weft/storage'
-import { type AccountSigner, createAccountCertificate } from './account-signer.ts'
 import { randomRange } from './address-range.ts'
 import { CoordinatorError } from './coordinator-error.ts'
+import { accountFile, MeshRoot, ROOT_FILE } from './mesh-root.ts'
 import { SecretFiles } from './secret-files.ts'
 
 const FIRST_ACCOUNT = 'owner'
@@ -18,7 +18,7 @@ export interface MeshFiles {
   readonly mesh: MeshRow
   readonly coordinatorKey: PrivateKey<'coordinator'>
   readonly channelKey: PrivateKey<'channel'>
-  readonly signers: ReadonlyMap<AccountId, AccountSigner>
+  readonly root: MeshRoot
 }
 
 interface Opening {
@@ -43,7 +43,8 @@ export async function openMeshFiles(
   const { directory } = options
   const path = join(directory, 'coordinator.db')
   const secrets = new SecretFiles(join(directory, 'keys'))
-  if (secrets.read('root', 'root') !== undefined && isMissing(path))
+  const hasKeys = secrets.hasMoved(ROOT_FILE) || secrets.read('root', ROOT_FILE) !== undefined
+  if (hasKeys && isMissing(path))
     throw new CoordinatorError(
       'database-missing',
       `${path} is missing, though there are keys of a mesh: restore it from a backup, or move ${join(directory, 'keys')} away to make a new mesh`,
@@ -58,7 +59,7 @@ export async function openMeshFiles(
       mesh,
       coordinatorKey: secrets.require('coordinator', 'coordinator'),
       channelKey: secrets.readOrGenerate('channel', 'channel', options.random),
-      signers: await readSigners(opening),
+      root: await openRoot(opening),
     }
   } catch (error) {
     await store.close()
@@ -68,7 +69,7 @@ export async function openMeshFiles(
 
 async function createMesh({ secrets, store, range, crypto, random, at }: Opening): Promise<MeshRow> {
   secrets.readOrGenerate('coordinator', 'coordinator', random)
-  const root = secrets.readOrGenerate('root', 'root', random)
+  const root = secrets.readOrGenerate('root', ROOT_FILE, random)
   const rootKey = root.publicKey(crypto)
   const account = PrivateKey.generate('account', random)
   const accountKey = account.publicKey(crypto)
@@ -93,7 +94,8 @@ async function createMesh({ secrets, store, range, crypto, random, at }: Opening
 }
 
 function checkMesh(mesh: MeshRow, { secrets, range, crypto }: Opening): MeshRow {
-  if (secrets.require('root', 'root').publicKey(crypto) !== mesh.rootKey)
+  const isMoved = secrets.hasMoved(ROOT_FILE)
+  if (!isMoved && secrets.require('root', ROOT_FILE).publicKey(crypto) !== mesh.rootKey)
     throw new CoordinatorError(
       'keys-corrupt',
       'the root key is not that of the mesh in the database: restore keys and database from one backup',
@@ -106,25 +108,12 @@ function checkMesh(mesh: MeshRow, { secrets, range, crypto }: Opening): MeshRow 
   return mesh
 }
 
-async function readSigners({ secrets, store, crypto }: Opening): Promise<ReadonlyMap<AccountId, AccountSigner>> {
+async function openRoot({ secrets, store, crypto }: Opening): Promise<MeshRoot> {
   const accounts = await store.transaction((transaction) => transaction.accounts())
-  return new Map(
-    accounts.map(({ id, certificate }) => {
-      const key = secrets.require('account', accountFile(id))
-      const { subject, notBefore, grantsUntil } = readCertificate(certificate, crypto)
-      if (key.publicKey(crypto) !== (subject as string))
-        throw new CoordinatorError(
-          'keys-corrupt',
-          `the key of account ${id} is not that of its certificate: restore keys and database from one backup`,
-        )
-      return [id, { key, notBefore, grantsUntil }]
-    }),
-  )
+  return MeshRoot.open({ secrets, accounts, crypto })
 }
 
 export const newEpoch = (random: Random): string => toHex(randomBytes(random, EPOCH_BYTES))
-
-const accountFile = (id: AccountId): string => `account-${id}`
 
 function isMissing(path: string): boolean {
   const status = statSync(path, { throwIfNoEntry: false })

@@ -9,7 +9,7 @@ import {
   requestIdOf,
 } from '@weft/coordinator-protocol'
 import type { LinkEndpoint } from '@weft/identity'
-import type { NodeId, PublicKey } from '@weft/keys'
+import type { AccountId, NodeId, PublicKey } from '@weft/keys'
 import { type LinkRow, StorageError } from '@weft/storage'
 import type { Answered, ChannelConnection, ChannelDesk, Work } from './channel-connection.ts'
 import type { Caller, Coordinator } from './coordinator.ts'
@@ -93,7 +93,7 @@ export class RequestDesk implements ChannelDesk {
     const { id } = request
     switch (request.method) {
       case 'open-link': {
-        const { account, link } = await coordinator.openLink(caller, request.params.linkKey)
+        const { account, link } = await coordinator.links.open(caller, request.params.linkKey)
         return answerOf<'open-link'>({
           type: 'answer',
           id,
@@ -113,15 +113,27 @@ export class RequestDesk implements ChannelDesk {
       }
       case 'link-create': {
         const wish = { ...request.params, account: coordinator.accountOf(caller), printedAtStart: false }
-        const created = await coordinator.createLink(wish, this.#endpoints())
+        const created = await coordinator.links.create(wish, this.#endpoints())
         return answerOf<'link-create'>({ type: 'answer', id, result: createdLink(created) })
       }
+      case 'link-place':
+        return answerOf<'link-place'>({
+          type: 'answer',
+          id,
+          result: linkPlace(coordinator, coordinator.accountOf(caller), this.#endpoints()),
+        })
+      case 'link-deposit': {
+        const { certificate, reusable } = request.params
+        const wish = { account: coordinator.accountOf(caller), certificate: bytesOf(certificate), reusable }
+        const row = await coordinator.links.deposit(wish)
+        return answerOf<'link-deposit'>({ type: 'answer', id, result: depositedLink(row) })
+      }
       case 'link-list': {
-        const links = await coordinator.listLinks(coordinator.accountOf(caller))
+        const links = await coordinator.links.list(coordinator.accountOf(caller))
         return answerOf<'link-list'>({ type: 'answer', id, result: { links: linkSummaries(links, this.#seconds()) } })
       }
       case 'link-revoke':
-        await coordinator.revokeLink(coordinator.accountOf(caller), request.params.id)
+        await coordinator.links.revoke(coordinator.accountOf(caller), request.params.id)
         return emptyAnswer(id)
       case 'rename':
       case 'remove':
@@ -194,8 +206,20 @@ export class RequestDesk implements ChannelDesk {
 }
 
 export function createdLink({ row, text }: { readonly row: LinkRow; readonly text: string }) {
-  return { id: row.id, link: text, expires: isoTime(row.expires), reusable: row.reusable }
+  return { ...depositedLink(row), link: text }
 }
+
+export function depositedLink({ id, expires, reusable }: LinkRow) {
+  return { id, expires: isoTime(expires), reusable }
+}
+
+/** What whoever makes a link elsewhere has to know. */
+export function linkPlace(coordinator: Coordinator, account: AccountId, endpoints: readonly LinkEndpoint[]) {
+  const { coordinatorKey } = coordinator.links
+  return { account, coordinatorKey, endpoints: endpoints.map(plainEndpoint) }
+}
+
+const plainEndpoint = (endpoint: LinkEndpoint): string => (endpoint.kind === 'url' ? endpoint.url : endpoint.endpoint)
 
 export function linkSummaries(links: readonly LinkRow[], at: number): readonly LinkSummary[] {
   return links.slice(0, MAX_LISTED_LINKS).map((link) => ({

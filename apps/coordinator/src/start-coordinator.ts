@@ -67,6 +67,8 @@ export interface RunningCoordinator {
   readonly address: ListenAddress
   readonly mesh: MeshId
   readonly range: Prefix
+  /** Whether it can make join links by itself: its root key was not moved elsewhere. */
+  readonly holdsRoot: boolean
   /** As a user would type them, the public URL first. */
   readonly reachableAt: readonly string[]
   /** In the name of the first account. A link printed at start revokes the last such one, where it is unused. */
@@ -138,6 +140,7 @@ async function start(
   const reachableAt = endpoints().map(textOf)
   const status = () => ({
     ...statusOf(coordinator.state),
+    root: coordinator.holdsRoot ? 'here' : 'moved',
     address: listenText(bound),
     reachableAt,
     copied: coordinator.copied === undefined ? null : isoTime(coordinator.copied),
@@ -167,8 +170,9 @@ async function start(
     metrics,
     mesh: files.mesh.id,
     range: files.mesh.addressRange,
+    holdsRoot: coordinator.holdsRoot,
     reachableAt,
-    createLink: async (wish) => createdLink(await coordinator.createLink(linkWish(wish, coordinator), endpoints())),
+    createLink: async (wish) => createdLink(await coordinator.links.create(linkWish(wish, coordinator), endpoints())),
   }
 }
 

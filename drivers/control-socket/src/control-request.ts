@@ -2,18 +2,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ControlError } from './control-error.ts'
 import type { ControlMethod } from './control-method.ts'
 
-const MAX_BODY_BYTES = 64 * 1024
+/** Of anyone, and of who may change something. */
+const MAX_BODY_BYTES = { read: 64 * 1024, change: 2 * 1024 * 1024 } as const
 /** What may wait for a client that does not read. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 
 /** The whole body as JSON; an empty one is `{}`. */
-export async function readParams(request: IncomingMessage): Promise<unknown> {
+export async function readParams(request: IncomingMessage, access: ControlMethod['access']): Promise<unknown> {
+  const most = MAX_BODY_BYTES[access]
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > MAX_BODY_BYTES)
-      throw new ControlError('too-large', `the request has more than ${MAX_BODY_BYTES} bytes`)
+    if (length > most) throw new ControlError('too-large', `the request has more than ${most} bytes`)
     chunks.push(chunk)
   }
   if (length === 0) return {}

@@ -161,7 +161,7 @@ class ControlDesk implements ControlServer {
           'denied',
           'only root and the user that weft runs as may change something; try it with sudo',
         )
-      const params = parseParams(method, await readParams(request))
+      const params = parseParams(method, await readParams(request, method.access))
       return { uid: uid ?? -1, run: (context: Parameters<ControlMethod['run']>[1]) => method.run(params, context) }
     } catch (error) {
       const answer = controlErrorOf(error)

@@ -232,13 +232,16 @@ export class StoreTransaction {
     await this.#sql.updateTable('links').set({ revoked: at }).where('id', '=', id).execute()
   }
 
-  /** Removes the account's links that let nobody in, and have not been of use since that moment. */
+  /**
+   * Removes the account's links that let nobody in, and expired before that moment. One that was revoked stays until then: its
+   * certificate could be handed in again.
+   */
   async removeUnusedLinks(account: AccountId, before: number): Promise<void> {
     await this.#sql
       .deleteFrom('links')
       .where('accountId', '=', account)
       .where('uses', '=', 0)
-      .where((or) => or.or([or('expires', '<', before), or('revoked', '<', before)]))
+      .where('expires', '<', before)
       .execute()
   }
 

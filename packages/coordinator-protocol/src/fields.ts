@@ -8,7 +8,7 @@ import {
   parseIp,
   parsePrefix,
 } from '@weft/base'
-import { isTag } from '@weft/identity'
+import { isTag, parseLinkEndpoint } from '@weft/identity'
 import {
   type AccountId,
   KEY_ID_LENGTH,
@@ -65,6 +65,12 @@ export const prefix4 = canonical<Prefix>(
   'an IPv4 prefix without host bits',
 )
 export const endpoint = canonical<Endpoint>(MAX_ADDRESS_TEXT, parseEndpoint, 'an address with a port')
+
+/** As `parseLinkEndpoint` reads it. */
+export const linkEndpoint = z.custom<string>(
+  (value) => typeof value === 'string' && parseLinkEndpoint(value) !== undefined,
+  'not an endpoint of a join link',
+)
 
 /** A DNS label: RFC 1035 §2.3.1. */
 export const deviceName = matching<string>(/^(?!-)[a-z0-9-]{1,63}(?<!-)$/, 'a device name')

@@ -1,6 +1,19 @@
 import { MAX_CERTIFICATE_LENGTH } from '@weft/identity'
 import * as z from 'zod'
-import { address4, base64, count, deviceName, domain, line, nodeId, opaqueId, publicKey, tag } from './fields.ts'
+import {
+  accountId,
+  address4,
+  base64,
+  count,
+  deviceName,
+  domain,
+  line,
+  linkEndpoint,
+  nodeId,
+  opaqueId,
+  publicKey,
+  tag,
+} from './fields.ts'
 import { chainText, changeSchema, endpoints, MAX_RECORDS, netmapSchema, recordSchema, recordText } from './netmap.ts'
 
 /** What node and coordinator say to each other through the channel. Unknown fields are refused. docs/protocols/channel.md */
@@ -8,6 +21,7 @@ import { chainText, changeSchema, endpoints, MAX_RECORDS, netmapSchema, recordSc
 const MAX_HOST_NAME_LENGTH = 255
 const MAX_LINK_LENGTH = 8192
 const MAX_LINKS = 50_000
+const MAX_LINK_ENDPOINTS = 8
 const MAX_TAGS = 16
 const MAX_ERROR_LENGTH = 1024
 const MAX_MOMENT_LENGTH = 32
@@ -86,6 +100,22 @@ const methods = {
         reusable: z.boolean(),
       })
       .readonly(),
+  },
+  /** For whom, and where to, a link would lead that is made elsewhere than at the coordinator. */
+  'link-place': {
+    params: nothing,
+    result: z
+      .strictObject({
+        account: accountId,
+        coordinatorKey: publicKey('coordinator'),
+        endpoints: z.array(linkEndpoint).min(1).max(MAX_LINK_ENDPOINTS).readonly(),
+      })
+      .readonly(),
+  },
+  /** The certificate of such a link. */
+  'link-deposit': {
+    params: z.strictObject({ certificate: certificateText, reusable: z.boolean() }).readonly(),
+    result: z.strictObject({ id: opaqueId, expires: moment, reusable: z.boolean() }).readonly(),
   },
   'link-list': {
     params: nothing,
@@ -168,6 +198,8 @@ export const requestSchema = z.discriminatedUnion('method', [
   requestOf('bring-back'),
   requestOf('publish'),
   requestOf('link-create'),
+  requestOf('link-place'),
+  requestOf('link-deposit'),
   requestOf('link-list'),
   requestOf('link-revoke'),
   requestOf('rename'),

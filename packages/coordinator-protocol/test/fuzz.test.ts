@@ -38,6 +38,8 @@ const fromNode = [
   request('join', { record, certificate, hostName: "Alice's Laptop" }),
   request('subscribe', { node: nodeIdNumber(1), epoch: 'first', number: 3 }),
   request('publish', { endpoints: peer(1).endpoints, record }),
+  request('link-place', {}),
+  request('link-deposit', { certificate, reusable: false }),
   request('link-create', { reusable: true, expiresSeconds: 3600, tags: ['lab'] }),
   request('link-revoke', { id: 'abc-123' }),
   '{"type":"ping"}',

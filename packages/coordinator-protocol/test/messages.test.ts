@@ -25,6 +25,8 @@ const params: { readonly [M in Method]: Params<M> } = {
   'bring-back': { record, chain, name: 'laptop', address4: peer(1).address4 },
   publish: { endpoints: peer(1).endpoints, record },
   'link-create': { reusable: true, expiresSeconds: 3600, tags: ['lab'] },
+  'link-place': {},
+  'link-deposit': { certificate, reusable: true },
   'link-list': {},
   'link-revoke': { id: 'abc-123' },
   rename: { device: 'laptop.weft', name: 'Bücher' },
@@ -48,6 +50,12 @@ const results: { readonly [M in Method]: Result<M> } = {
   'bring-back': {},
   publish: {},
   'link-create': { id: 'abc', link: 'weft://AAAA', expires: '2026-11-24T21:05:00.000Z', reusable: false },
+  'link-place': {
+    account: nodeIdNumber(5) as never,
+    coordinatorKey: keyOf('coordinator').publicKey(crypto),
+    endpoints: ['192.0.2.1:7480', '[2001:db8::1]:7480', 'https://weft.example'],
+  },
+  'link-deposit': { id: 'abc', expires: '2026-11-24T21:05:00.000Z', reusable: true },
   'link-list': {
     links: [{ id: 'abc', expires: '2026-11-24T21:05:00Z', reusable: true, uses: 3, state: 'open', tags: ['lab'] }],
   },
@@ -153,6 +161,8 @@ test('values out of their bounds, or not in their one form, are refused', () => 
       ],
     ],
     ['link-create', 'expiresSeconds', [0, -1, 1.5, 315_360_001]],
+    ['link-deposit', 'certificate', ['', 'A', toBase64(new Uint8Array(10_000))]],
+    ['link-deposit', 'reusable', [1, 'yes']],
     ['link-create', 'tags', [['A'], [''], new Array(17).fill('a')]],
     ['link-revoke', 'id', ['', 'a'.repeat(65), '../x']],
   ]

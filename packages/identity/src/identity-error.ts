@@ -17,6 +17,10 @@ export type IdentityErrorCode =
   | 'link-malformed'
   | 'link-mistyped'
   | 'link-newer'
+  | 'root-file-malformed'
+  /** Not as it was written. */
+  | 'root-file-damaged'
+  | 'root-file-newer'
   | 'channel-certificate-malformed'
   | 'channel-certificate-forged'
   | 'channel-certificate-expired'

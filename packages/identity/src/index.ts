@@ -1,5 +1,14 @@
 /** What shows who a node is and that it belongs to a mesh: records, certificates, join links, addresses made of keys. */
 export {
+  type AccountSigner,
+  accountSigner,
+  createAccountCertificate,
+  LINK_BACKDATED_SECONDS,
+  type LinkPlace,
+  type LinkWish,
+  signLink,
+} from './account-signer.ts'
+export {
   type Certificate,
   type CertificateFields,
   type CertificateKind,
@@ -28,7 +37,7 @@ export {
   readChannelCertificate,
 } from './channel-certificate.ts'
 export { IdentityError, type IdentityErrorCode } from './identity-error.ts'
-export { encodeLink, isLinkUrl, type JoinLink, type LinkEndpoint, readLink } from './join-link.ts'
+export { encodeLink, isLinkUrl, type JoinLink, type LinkEndpoint, parseLinkEndpoint, readLink } from './join-link.ts'
 export { meshPrefix, nodeAddress6 } from './mesh-address.ts'
 export { generateNodeKeys, type NodeKeys } from './node-keys.ts'
 export { createRecord, type NodeRecord, RECORD_LENGTH, readRecord, recordMayFollow } from './node-record.ts'
@@ -42,4 +51,5 @@ export {
   readRevocation,
 } from './revocation.ts'
 export { type Added, MAX_REVOCATIONS, RevocationList } from './revocation-list.ts'
+export { encodeRootFile, MAX_ROOT_FILE_LENGTH, type RootKeys, readRootFile } from './root-file.ts'
 export { CLOCK_SKEW, type Validity, validityAt } from './validity.ts'

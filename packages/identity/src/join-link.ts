@@ -11,6 +11,7 @@ import {
   invariant,
   ipBytes,
   ipFromBytes,
+  parseEndpoint,
   textOf,
   toBase64Url,
   toHex,
@@ -73,6 +74,13 @@ export function isLinkUrl(text: string): boolean {
   if (!/^https?:\/\/[\x21-\x7e]+$/.test(text) || text.length > MAX_URL_LENGTH || !URL.canParse(text)) return false
   const url = new URL(text)
   return url.username === '' && url.password === '' && !text.includes('#')
+}
+
+/** `192.0.2.1:7480`, `[2001:db8::1]:7480`, or an `http(s)://` URL that a link can carry. */
+export function parseLinkEndpoint(text: string): LinkEndpoint | undefined {
+  const endpoint = parseEndpoint(text)
+  if (endpoint !== undefined) return { kind: 'endpoint', endpoint }
+  return isLinkUrl(text) ? { kind: 'url', url: text } : undefined
 }
 
 export function encodeLink(link: JoinLink, crypto: CryptoProvider): string {

@@ -49,6 +49,12 @@ export function accountCertificate(change: Partial<CertificateFields<'account'>>
   )
 }
 
+/** As a root file holds it. */
+export function accountNumber(number: number, issuer = root) {
+  const key = keyOf('account', number)
+  return { name: `account ${number}`, key, certificate: accountCertificate({ subject: key.publicKey(crypto) }, issuer) }
+}
+
 export function linkCertificate(change: Partial<CertificateFields<'link'>> = {}, issuer = account): Uint8Array {
   const fields = { notBefore: START, notAfter: START + 24 * HOUR, grantsUntil: START + YEAR, tags: ['lab', 'server'] }
   return createCertificate({ kind: 'link', subject: link.publicKey(crypto), ...fields, ...change }, issuer, crypto)

@@ -10,18 +10,21 @@ import {
   decodeChain,
   encodeChain,
   encodeLink,
+  encodeRootFile,
   IdentityError,
   readCertificate,
   readChannelCertificate,
   readLink,
   readRecord,
   readRevocation,
+  readRootFile,
   verifyChain,
 } from '../src/index.ts'
 import { appendSignature } from '../src/signed-bytes.ts'
 import {
   account,
   accountCertificate,
+  accountNumber,
   alice,
   aliceKeys,
   at,
@@ -251,4 +254,35 @@ fuzz({
   refusals,
   reaches: ['accepted', 'link-malformed', 'link-mistyped', 'link-newer'],
   sources: ['identity/src/join-link.ts'],
+})
+
+const rootFiles = [1, 3].map((count) =>
+  encodeRootFile({ root, accounts: Array.from({ length: count }, (_, i) => accountNumber(i + 1)) }, crypto),
+)
+
+/** Half of the inputs have a checksum that holds. */
+const mutateRootFile: Mutation<string> = (valid, other, random) => {
+  if (random.chance(0.5)) return mutateText(valid, other, random)
+  const [content, others] = [valid, other].map((text) => text.slice(0, text.lastIndexOf('sum ')))
+  const changed = mutateText(content ?? '', others ?? '', random)
+  const sum = crypto.sha256(new TextEncoder().encode(changed)).subarray(0, 4).toHex()
+  return `${changed}sum ${sum}\n`
+}
+
+fuzz({
+  name: 'a root file',
+  mutate: mutateRootFile,
+  scene: () => ({
+    valid: rootFiles,
+    read(input) {
+      const keys = readRootFile(input, crypto)
+      assert.equal(encodeRootFile(keys, crypto), input, 'a root file has one form')
+      assert.equal(keys.mesh, mesh, 'the mesh is that of its keys')
+      return 'accepted'
+    },
+  }),
+  refusals,
+  reaches: ['accepted', 'root-file-malformed', 'root-file-damaged', 'root-file-newer'],
+  sources: ['identity/src/root-file.ts'],
+  inputs: signed,
 })

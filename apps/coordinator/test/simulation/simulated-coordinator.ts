@@ -108,7 +108,7 @@ export class SimulatedCoordinator {
       tags: [],
       printedAtStart: false,
     }
-    return (await this.core.createLink(wish, [{ kind: 'endpoint', endpoint: COORDINATOR }])).text
+    return (await this.core.links.create(wish, [{ kind: 'endpoint', endpoint: COORDINATOR }])).text
   }
 
   accept(socket: SimulatedSocket, source: IpAddress): void {
