@@ -8,7 +8,7 @@ import { AgentError, messageOf } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import { NameService, type NameServiceStatus } from './name-service.ts'
-import { lookForPortal, type NetcheckAnswer, untilSettled } from './netcheck.ts'
+import { lookForPortal, type NetcheckAnswer } from './netcheck.ts'
 import { RelayLinks } from './relay-links.ts'
 import { type NodeOwner, RunningNode } from './running-node.ts'
 import type { TunnelDevice } from './tunnel-device.ts'
@@ -43,6 +43,7 @@ export class AgentSession implements NodeOwner {
   readonly #names: NameService
   readonly #coordinators = new Map<MeshId, CoordinatorLink>()
   readonly #relays = new Map<MeshId, RelayLinks>()
+  #isClosed = false
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -94,11 +95,11 @@ export class AgentSession implements NodeOwner {
   async netcheck(signal: AbortSignal): Promise<NetcheckAnswer> {
     const [membership] = this.#options.memberships
     if (membership === undefined) throw new AgentError('not-joined', 'this device belongs to no mesh')
-    this.#node.askStun()
-    const portal = lookForPortal(membership.endpoints, signal)
-    const status = await untilSettled(() => this.status(membership.mesh), signal)
+    const [portal] = await Promise.all([lookForPortal(membership.endpoints, signal), this.#node.askStun()])
+    const status = this.#isClosed ? undefined : this.status(membership.mesh)
+    if (status === undefined) throw new AgentError('down', 'weft was taken down')
     const { v4, v6, seen } = status.network
-    return { v4, v6, seen, relay: status.relay, addresses: status.self.endpoints, portal: await portal }
+    return { v4, v6, seen, relay: status.relay, addresses: status.self.endpoints, portal }
   }
 
   names(): NameServiceStatus | null {
@@ -125,6 +126,7 @@ export class AgentSession implements NodeOwner {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const coordinator of this.#coordinators.values()) coordinator.stop()
     for (const relays of this.#relays.values()) relays.stop()
     // First: what asks the mesh's resolver when the interface is gone waits for nothing.

@@ -66,6 +66,7 @@ export class RunningNode {
   readonly #watch: Disposable
   #beatAt: Instant | undefined
   readonly #pings = new Map<number, (outcome: PingOutcome) => void>()
+  readonly #stunAwaited: (() => void)[] = []
   readonly #becameReady: () => void
   readonly #failed: (error: AgentError) => void
   #addresses: readonly IpAddress[] | undefined
@@ -115,9 +116,12 @@ export class RunningNode {
     if (!this.#isStopped) this.#runner.tell(input)
   }
 
-  /** Asks anew how the node looks from outside. */
-  askStun(): void {
-    this.tell({ kind: 'ask-stun' })
+  /** Asks anew how the node looks from outside; resolves when all answers have come or are given up, or it was stopped. */
+  askStun(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stunAwaited.push(resolve)
+      this.tell({ kind: 'ask-stun' })
+    })
   }
 
   /** What the resolver answers from. */
@@ -157,6 +161,7 @@ export class RunningNode {
       clearInterval(this.#timer)
       this.#watch[Symbol.dispose]()
       this.#failed(new AgentError('down', 'weft was taken down'))
+      for (const resolve of this.#stunAwaited.splice(0)) resolve()
     }
     await this.#tunnel.close()
   }
@@ -198,6 +203,9 @@ export class RunningNode {
       case 'ping-answer':
         this.#pings.get(output.token)?.(output.outcome)
         this.#pings.delete(output.token)
+        return
+      case 'stun-settled':
+        for (const resolve of this.#stunAwaited.splice(0)) resolve()
         return
       case 'log':
         this.#logger[output.level](output.event, output.fields)

@@ -109,6 +109,8 @@ export type NodeOutput =
   | { readonly kind: 'save-timestamp'; readonly mesh: MeshId; readonly bound: WallTime }
   | { readonly kind: 'save-port'; readonly port: number }
   | { readonly kind: 'ping-answer'; readonly token: number; readonly outcome: PingOutcome }
+  /** Behind `ask-stun`: all answers have come, or are given up. */
+  | { readonly kind: 'stun-settled' }
   | {
       readonly kind: 'log'
       readonly level: LogLevel

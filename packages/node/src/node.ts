@@ -54,6 +54,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #localAddresses: readonly IpAddress[] = []
   #now: Now | undefined
   #isShapeChanged = false
+  #isStunAwaited = false
   /** As last told, to tell only what differs. */
   #toldRules = ''
   #toldSettings = ''
@@ -162,6 +163,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#onLocalAddresses(input.addresses, now)
         return
       case 'ask-stun':
+        this.#isStunAwaited = true
         this.#reflexive.ask(now.instant)
         return
       case 'network-changed':
@@ -346,6 +348,10 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   /** Filter and interface are everyone's, so they are told at the end of an input, once. */
   #tellChanges(): void {
+    if (this.#isStunAwaited && this.#reflexive.isSettled) {
+      this.#isStunAwaited = false
+      this.#emit({ kind: 'stun-settled' })
+    }
     if (!this.#isShapeChanged) return
     this.#isShapeChanged = false
     this.#tellFilter()

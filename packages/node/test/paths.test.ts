@@ -97,6 +97,25 @@ test('a relay that goes away leaves a direct path as it is, and is missed where 
   assert.ok(relayed.alice.outputsOf('doubt-relay').some(({ relay }) => relay === RELAY))
 })
 
+test('who asks STUN is told once that all answers have come, and at once where there is nobody to ask', () => {
+  const { alice, network, mesh } = pair('port-restricted', 'open')
+  const settled = () => alice.outputsOf('stun-settled').length
+  alice.tell({ kind: 'ask-stun' })
+  assert.equal(settled(), 0)
+  network.run(200)
+  assert.equal(settled(), 1)
+  assert.equal(alice.status().network.v4, 'easy')
+  network.stunServers = []
+  alice.tell({ kind: 'ask-stun' })
+  network.run(2_900)
+  assert.equal(settled(), 1)
+  network.run(200)
+  assert.equal(settled(), 2)
+  alice.tell({ kind: 'stun-servers', mesh: mesh.mesh, servers: [] })
+  alice.tell({ kind: 'ask-stun' })
+  assert.equal(settled(), 3)
+})
+
 test('an answer of STUN that nobody asked for, or from elsewhere, or that tells a private address, changes nothing', () => {
   const { alice, network, mesh } = pair('port-restricted', 'open')
   const before = alice.status().self.endpoints
