@@ -114,7 +114,7 @@ function engineOf(own: PrivateKey<'node'>, other: PrivateKey<'node'>): WireGuard
   const engine = new WireGuardEngine<string>({
     crypto,
     random,
-    privateKey: own,
+    privateKeys: [own],
     takeIndex: () => index++,
     meters: { meter: () => IDLE },
   })

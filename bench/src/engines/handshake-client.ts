@@ -63,7 +63,7 @@ function initiation(key: PrivateKey<'node'>, server: PublicKey<'node'>): Uint8Ar
   const engine = new WireGuardEngine<undefined>({
     crypto,
     random,
-    privateKey: key,
+    privateKeys: [key],
     takeIndex: () => 1,
     meters: { meter: () => IDLE },
   })

@@ -62,7 +62,7 @@ export class EngineLink {
 
   constructor(
     owner: EngineOwner,
-    stored: { readonly privateKey: PrivateKey<'node'> | undefined; readonly latestTimestamp?: WallTime | undefined },
+    stored: { readonly privateKeys: readonly PrivateKey<'node'>[]; readonly latestTimestamp?: WallTime | undefined },
   ) {
     this.#owner = owner
     const { crypto, random, meters } = owner

@@ -94,11 +94,13 @@ export class Session {
 
 /**
  * A peer's sessions: `current` sends; `next` is a responder's that the peer has not used yet; `previous` still receives
- * what was under way. WireGuard paper §6.3. Sessions that fall out are freed and leave the index.
+ * what was under way. WireGuard paper §6.3. Sessions that fall out are freed and leave the index. Where initiations crossed and `next`
+ * becomes `previous`, what was current still receives too, for packets are under way in it: stock WireGuard drops these.
  */
 export class PeerSessions {
   readonly #index: SessionIndex
   #previous: Session | undefined
+  #beforePrevious: Session | undefined
   #current: Session | undefined
   #next: Session | undefined
 
@@ -112,13 +114,11 @@ export class PeerSessions {
 
   installInitiator(session: Session): void {
     this.#index.add(session)
-    if (this.#next === undefined) {
-      this.#release(this.#previous)
-      this.#previous = this.#current
-    } else {
-      this.#release(this.#previous)
-      this.#release(this.#current)
+    this.#releasePrevious()
+    if (this.#next === undefined) this.#previous = this.#current
+    else {
       this.#previous = this.#next
+      this.#beforePrevious = this.#current
       this.#next = undefined
     }
     this.#current = session
@@ -127,15 +127,14 @@ export class PeerSessions {
   installResponder(session: Session): void {
     this.#index.add(session)
     this.#release(this.#next)
-    this.#release(this.#previous)
-    this.#previous = undefined
+    this.#releasePrevious()
     this.#next = session
   }
 
   /** The peer used the session. True: it was `next` and is `current` from now on. */
   confirm(session: Session): boolean {
     if (session !== this.#next) return false
-    this.#release(this.#previous)
+    this.#releasePrevious()
     this.#previous = this.#current
     this.#current = session
     this.#next = undefined
@@ -147,16 +146,22 @@ export class PeerSessions {
     this.#release(this.#next)
     this.#next = undefined
     if (this.#current === undefined) return
-    this.#release(this.#previous)
+    this.#releasePrevious()
     this.#previous = this.#current
     this.#current = undefined
   }
 
   forget(): void {
-    this.#release(this.#previous)
+    this.#releasePrevious()
     this.#release(this.#current)
     this.#release(this.#next)
-    this.#previous = this.#current = this.#next = undefined
+    this.#current = this.#next = undefined
+  }
+
+  #releasePrevious(): void {
+    this.#release(this.#previous)
+    this.#release(this.#beforePrevious)
+    this.#previous = this.#beforePrevious = undefined
   }
 
   #release(session: Session | undefined): void {

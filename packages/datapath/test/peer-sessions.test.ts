@@ -66,7 +66,7 @@ test('a second unused responder session replaces the first', () => {
   assert.deepEqual(freed, [1])
 })
 
-test('an initiated session beside an unused one keeps that for receiving', () => {
+test('an initiated session beside an unused one keeps that for receiving, and what was current, until the next', () => {
   const { index, freed, make, sessions } = newScene()
   sessions.installInitiator(make(1))
   sessions.installResponder(make(2))
@@ -74,9 +74,11 @@ test('an initiated session beside an unused one keeps that for receiving', () =>
   assert.equal(sessions.current?.localIndex, 3)
   assert.deepEqual(
     [1, 2, 3].map((i) => index.find(i) !== undefined),
-    [false, true, true],
+    [true, true, true],
   )
-  assert.deepEqual(freed, [1])
+  assert.deepEqual(freed, [])
+  sessions.installInitiator(make(4))
+  assert.deepEqual(freed, [2, 1])
 })
 
 test('forgetting frees every session once', () => {

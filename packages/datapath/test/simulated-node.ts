@@ -65,7 +65,7 @@ export class SimulatedNode {
     this.#engine = new WireGuardEngine<Path>({
       crypto: quickCrypto,
       random: options.random,
-      privateKey: options.privateKey,
+      privateKeys: [options.privateKey],
       takeIndex: () => randomUint32(options.random),
       meters: this.datapath,
     })

@@ -92,7 +92,7 @@ export class Membership {
     this.#known = new KnownPeers(stored.known, crypto)
     this.routes = new PeerRoutes(this.#routesHost(), { id: this.id, probeKey: stored.keys.probe }, now)
     this.#tunnels = new Tunnels(this.#tunnelsHost(), {
-      privateKey: stored.keys.node,
+      privateKeys: [stored.keys.node],
       latestTimestamp: stored.latestTimestamp,
     })
     this.#now = now

@@ -43,7 +43,7 @@ export class Tunnels {
 
   constructor(
     host: TunnelsHost,
-    stored: { readonly privateKey: PrivateKey<'node'>; readonly latestTimestamp: WallTime | undefined },
+    stored: { readonly privateKeys: readonly PrivateKey<'node'>[]; readonly latestTimestamp: WallTime | undefined },
   ) {
     this.#host = host
     this.#link = new EngineLink(this.#owner(), stored)

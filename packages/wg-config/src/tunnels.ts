@@ -35,7 +35,7 @@ export class Tunnels {
 
   constructor(host: TunnelsHost) {
     this.#host = host
-    this.#link = new EngineLink(this.#owner(), { privateKey: undefined })
+    this.#link = new EngineLink(this.#owner(), { privateKeys: [] })
   }
 
   /** Sessions of another key before are forgotten. */

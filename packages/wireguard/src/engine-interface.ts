@@ -21,6 +21,13 @@ export type EngineInput<Source> =
   | { readonly kind: 'set-preshared-key'; readonly peer: PeerIndex; readonly presharedKey?: Uint8Array }
   /** At most so long without a packet in either direction, beginning with one at once; absent: any time. */
   | { readonly kind: 'set-persistent-keepalive'; readonly peer: PeerIndex; readonly interval?: Duration }
+  /**
+   * The same node by other keys: all sessions stay. Peers are spoken to by the first that they may know, in this order,
+   * and may use any of them.
+   */
+  | { readonly kind: 'change-private-keys'; readonly privateKeys: readonly PrivateKey<'node'>[] }
+  /** The same peer by another key, no present peer's nor an own one: sessions stay until there is one that is made with it. */
+  | { readonly kind: 'change-peer-key'; readonly peer: PeerIndex; readonly publicKey: PublicKey<'node'> }
   /** All sessions are retired, and the peer that has the new key as its own is removed. Absent: no handshakes till there is one. */
   | { readonly kind: 'set-private-key'; readonly privateKey?: PrivateKey<'node'> }
   /**

@@ -15,7 +15,7 @@ import { Tunnel, type TunnelContext } from './tunnel.ts'
 
 type HandshakeInput<Source> = Extract<EngineInput<Source>, { kind: 'handshake' }>
 
-/** The own keys, as they are until `set-private-key`. */
+/** One of the own keys. */
 interface Identity extends LocalKeys {
   readonly key: PublicKey<'node'>
   readonly cookies: CookieIssuer
@@ -38,27 +38,28 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
   readonly #deadlines = new Deadlines<Tunnel<Source>>()
   readonly #load = new HandshakeLoad()
   readonly #limits = new OriginLimits()
-  #identity: Identity | undefined
+  /** Those that are tried first, first. */
+  #identities: readonly Identity[] = []
 
   /**
    * `takeIndex` gives receiver indices: 32 bits, unsigned, none that is in use on this node. `latestTimestamp`: the bound of
-   * the last `save-timestamp` with this key.
+   * the last `save-timestamp` with these keys. `privateKeys`: as in `change-private-keys`.
    */
   constructor(options: {
     readonly crypto: CryptoProvider
     readonly random: Random
-    readonly privateKey: PrivateKey<'node'> | undefined
+    readonly privateKeys: readonly PrivateKey<'node'>[]
     readonly takeIndex: () => number
     readonly meters: EngineMeters
     readonly latestTimestamp?: WallTime | undefined
   }) {
     const { crypto, random, takeIndex, meters } = options
     const emit = (output: EngineOutput<Source>) => void this.#outputs.push(output)
-    this.#identity = options.privateKey && this.#identityOf(options.privateKey, crypto, random)
+    this.#identities = options.privateKeys.map((key) => this.#identityOf(key, crypto, random))
     this.#context = {
       crypto,
       random,
-      local: this.#identity,
+      locals: this.#identities,
       takeIndex,
       timestamps: new TimestampSource({
         bound: options.latestTimestamp,
@@ -81,6 +82,12 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
         break
       case 'set-private-key':
         this.#setPrivateKey(input.privateKey, now)
+        break
+      case 'change-private-keys':
+        this.#changePrivateKeys(input.privateKeys, now)
+        break
+      case 'change-peer-key':
+        this.#changePeerKey(input.peer, input.publicKey, now)
         break
       case 'handshake':
         this.#onHandshake(input, now)
@@ -134,7 +141,7 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
   #addPeer(input: Extract<EngineInput<Source>, { kind: 'add-peer' }>, now: Now): void {
     const { peer, publicKey, presharedKey, persistentKeepalive } = input
     invariant(!this.#tunnels.has(peer) && !this.#peers.has(publicKey), 'a peer is added once')
-    if (publicKey === this.#identity?.key) {
+    if (this.#isOwn(publicKey)) {
       this.#outputs.push({ kind: 'peer-removed', peer })
       return
     }
@@ -156,20 +163,55 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
   }
 
   #setPrivateKey(privateKey: PrivateKey<'node'> | undefined, now: Now): void {
-    const { crypto, random } = this.#context
-    const identity = privateKey && this.#identityOf(privateKey, crypto, random)
-    if (identity?.key === this.#identity?.key) return
-    this.#identity = identity
-    this.#context.local = identity
-    const own = identity && this.#peers.get(identity.key)
-    if (own !== undefined) {
-      this.#removePeer(own.peer)
-      this.#outputs.push({ kind: 'forget-sessions', peer: own.peer }, { kind: 'peer-removed', peer: own.peer })
-    }
+    const identities = this.#identitiesOf(privateKey === undefined ? [] : [privateKey])
+    if (identities.length === this.#identities.length && identities[0]?.key === this.#identities[0]?.key) return
+    this.#take(identities)
     for (const tunnel of this.#tunnels.values()) {
       tunnel.onPrivateKeyChanged(now)
       this.#rearm(tunnel)
     }
+  }
+
+  #changePrivateKeys(privateKeys: readonly PrivateKey<'node'>[], now: Now): void {
+    this.#take(this.#identitiesOf(privateKeys))
+    for (const tunnel of this.#tunnels.values()) {
+      tunnel.onKeysChanged(now)
+      this.#rearm(tunnel)
+    }
+  }
+
+  /** Those that there are already stay the same: tunnels know them by that. */
+  #identitiesOf(privateKeys: readonly PrivateKey<'node'>[]): readonly Identity[] {
+    const { crypto, random } = this.#context
+    return privateKeys.map((privateKey) => {
+      const key = privateKey.publicKey(crypto)
+      return this.#identities.find((each) => each.key === key) ?? this.#identityOf(privateKey, crypto, random)
+    })
+  }
+
+  #take(identities: readonly Identity[]): void {
+    this.#identities = identities
+    this.#context.locals = identities
+    for (const { key } of identities) {
+      const own = this.#peers.get(key)
+      if (own === undefined) continue
+      this.#removePeer(own.peer)
+      this.#outputs.push({ kind: 'forget-sessions', peer: own.peer }, { kind: 'peer-removed', peer: own.peer })
+    }
+  }
+
+  #changePeerKey(peer: PeerIndex, publicKey: PublicKey<'node'>, now: Now): void {
+    const tunnel = this.#tunnels.get(peer)
+    if (tunnel === undefined || tunnel.publicKey === publicKey) return
+    invariant(!this.#peers.has(publicKey) && !this.#isOwn(publicKey), 'no two have one key')
+    this.#peers.delete(tunnel.publicKey)
+    this.#peers.set(publicKey, tunnel)
+    tunnel.onPeerKeyChanged(publicKey, now)
+    this.#rearm(tunnel)
+  }
+
+  #isOwn(key: PublicKey<'node'>): boolean {
+    return this.#identities.some((own) => own.key === key)
   }
 
   #tellTunnel(input: TunnelInput<Source>, now: Now): void {
@@ -193,9 +235,9 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
     const kind = messageKindOf(message)
     if (kind === undefined || kind === 'transport') return 'not-a-handshake'
     if (kind === 'cookie-reply') return this.#consumeCookieReply(message, now)
-    const identity = this.#identity
-    if (identity === undefined) return 'no-private-key'
-    if (!holdsMac1(message, identity.mac1Key, identity.crypto)) return 'mac1-wrong'
+    if (this.#identities.length === 0) return 'no-private-key'
+    const identity = this.#identities.find((own) => holdsMac1(message, own.mac1Key, own.crypto))
+    if (identity === undefined) return 'mac1-wrong'
     const objection = this.#objectionUnderLoad(input, identity, now)
     if (objection !== undefined) return objection
     return kind === 'initiation'
@@ -236,7 +278,7 @@ export class WireGuardEngine<Source> implements Core<EngineInput<Source>, Engine
     if (typeof initiation === 'string') return initiation
     const tunnel = this.#peers.get(publicKeyFromBytes('node', initiation.initiatorKey))
     if (tunnel === undefined) return 'initiator-unknown'
-    const reason = tunnel.onInitiation(initiation, source, now)
+    const reason = tunnel.onInitiation(initiation, { local: identity, source }, now)
     this.#rearm(tunnel)
     return reason
   }

@@ -47,12 +47,12 @@ export class KnownSessions {
     this.#next = known(session, now)
   }
 
-  /** The peer used the session of that index. False: it is not the one that it was offered last. */
-  confirm(localIndex: number): boolean {
-    if (localIndex !== this.#next?.localIndex) return false
+  /** The peer used the session of that index. Nothing: it is not the one that it was offered last. */
+  confirm(localIndex: number): KnownSession | undefined {
+    if (localIndex !== this.#next?.localIndex) return undefined
     this.#current = this.#next
     this.#next = undefined
-    return true
+    return this.#current
   }
 
   install(session: TransportSession, now: Instant): void {

@@ -10,6 +10,7 @@ import {
   randomFraction,
 } from '@weft/base'
 import type { CryptoProvider, PublicKey } from '@weft/keys'
+import type { Attempt } from './attempt.ts'
 import {
   CROSSING_TIMEOUT,
   FORGET_AFTER_TIME,
@@ -26,13 +27,13 @@ import {
   createResponse,
   type LocalKeys,
   openInitiation,
-  type PendingInitiation,
   type ReadInitiation,
 } from './handshake.ts'
 import type { HandshakeDropReason } from './handshake-drop.ts'
 import { isLaterTimestamp, TIMESTAMP_LENGTH, type TimestampSource } from './handshake-timestamp.ts'
 import { type Established, KnownSessions, sessionOf } from './known-sessions.ts'
 import { Liveness } from './liveness.ts'
+import { LocalChoice } from './local-choice.ts'
 import type { CookieReplyMessage, ResponseMessage } from './messages.ts'
 import { RemotePeer } from './remote-peer.ts'
 import type { PeerIndex, TransportSession } from './session.ts'
@@ -42,8 +43,8 @@ import { type TimerName, Timers } from './timers.ts'
 export interface TunnelContext<Source> {
   readonly crypto: CryptoProvider
   readonly random: Random
-  /** Absent: there is no private key. */
-  local: LocalKeys | undefined
+  /** The own keys, those that are tried first, first. None: there is no private key. */
+  locals: readonly LocalKeys[]
   readonly takeIndex: () => number
   readonly timestamps: TimestampSource
   readonly meters: EngineMeters
@@ -53,21 +54,6 @@ export interface TunnelContext<Source> {
   /** Which tunnel's last message a cookie reply to that index is for. */
   readonly cookieAwaiting: Map<number, Tunnel<Source>>
 }
-
-/** This end's attempt at a new session as initiator. */
-type Attempt<Source> =
-  | { readonly kind: 'none' }
-  /** Wanted, but the last handshake message was sent less than 5 s ago, or there is no private key. */
-  | { readonly kind: 'deferred' }
-  | {
-      readonly kind: 'awaiting-response'
-      readonly pending: PendingInitiation
-      /** When the first initiation of the attempt was sent, and when this one was. */
-      readonly startedAt: Instant
-      readonly sentAt: Instant
-    }
-  /** Initiations crossed, both were answered, and the other end's session goes first. */
-  | { readonly kind: 'settling'; readonly session: TransportSession; readonly source: Source }
 
 /**
  * The engine's state for one peer: the attempt, the sessions, the timers.
@@ -79,9 +65,12 @@ type Attempt<Source> =
 export class Tunnel<Source> {
   readonly #context: TunnelContext<Source>
   readonly peer: PeerIndex
-  readonly publicKey: PublicKey<'node'>
-  readonly #remote: RemotePeer
-  readonly #cookie: CookieHolder
+  publicKey: PublicKey<'node'>
+  #remote: RemotePeer
+  #cookie: CookieHolder
+  readonly #choice: LocalChoice
+  /** When the peer's key became another. */
+  #peerKeySince: Instant | undefined
   readonly #timers = new Timers()
   readonly #liveness: Liveness
   #attempt: Attempt<Source> = { kind: 'none' }
@@ -99,8 +88,8 @@ export class Tunnel<Source> {
     this.peer = peer
     this.publicKey = publicKey
     this.#remote = new RemotePeer(context.crypto, publicKey)
-    this.#remote.setPrivateKey(context.local?.privateKey)
     this.#cookie = new CookieHolder(context.crypto, this.#remote.publicKey)
+    this.#choice = new LocalChoice(() => context.locals)
     this.#liveness = new Liveness({
       peer,
       timers: this.#timers,
@@ -142,9 +131,33 @@ export class Tunnel<Source> {
     const isWanted = this.#attempt.kind !== 'none'
     this.#transitionTo({ kind: 'none' })
     this.#forgetMessage()
-    this.#remote.setPrivateKey(this.#context.local?.privateKey)
+    this.#takeLocals()
     this.#handshakeSentAt = undefined
     if (!this.#sessions.isEmpty) this.#retireSessions()
+    if (isWanted) this.#wantHandshake(now)
+  }
+
+  /** The same node by other keys: sessions stay; a handshake under way by a key that is gone begins anew. */
+  onKeysChanged(now: Now): void {
+    this.#takeLocals()
+    const attempt = this.#attempt
+    if (attempt.kind !== 'awaiting-response' || this.#context.locals.includes(attempt.local)) return
+    this.#transitionTo({ kind: 'none' })
+    this.#handshakeSentAt = undefined
+    this.#wantHandshake(now)
+  }
+
+  /** The same peer by another key: sessions stay until one is made with it, at once where packets are exchanged. */
+  onPeerKeyChanged(publicKey: PublicKey<'node'>, now: Now): void {
+    const isWanted = this.#attempt.kind !== 'none' || this.#sessions.canSend(now.instant)
+    this.#transitionTo({ kind: 'none' })
+    this.#forgetMessage()
+    this.publicKey = publicKey
+    this.#remote = this.#remote.rekeyed(publicKey)
+    this.#cookie = new CookieHolder(this.#context.crypto, this.#remote.publicKey)
+    this.#peerKeySince = now.instant
+    // More than one new session in a round trip would push out the one that packets are under way in.
+    if (this.#sessions.isEmpty) this.#handshakeSentAt = undefined
     if (isWanted) this.#wantHandshake(now)
   }
 
@@ -161,7 +174,13 @@ export class Tunnel<Source> {
   }
 
   onSessionConfirmed(localIndex: number, now: Now): void {
-    if (this.#sessions.confirm(localIndex)) this.#onComplete(now.instant)
+    const session = this.#sessions.confirm(localIndex)
+    if (session === undefined) return
+    const attempt = this.#attempt
+    // Where a newer session was asked for since, the peer's own may be made already, and is to come into use.
+    const isOlder = attempt.kind === 'awaiting-response' && session.createdAt < attempt.startedAt
+    this.#onComplete(now.instant, isOlder ? attempt : { kind: 'none' })
+    if (this.#peerKeySince !== undefined && session.createdAt < this.#peerKeySince) this.#wantHandshake(now)
   }
 
   /** What is sent next carries it; nothing is sent for it. */
@@ -169,15 +188,23 @@ export class Tunnel<Source> {
     return this.#cookie.onReply(reply, now.instant)
   }
 
-  onInitiation(initiation: ReadInitiation, source: Source, now: Now): HandshakeDropReason | undefined {
-    const opened = openInitiation(this.#remote, initiation)
+  onInitiation(
+    initiation: ReadInitiation,
+    { local, source }: { readonly local: LocalKeys; readonly source: Source },
+    now: Now,
+  ): HandshakeDropReason | undefined {
+    const remote = this.#remote.towards(local)
+    const opened = openInitiation(remote, initiation)
     if (typeof opened === 'string') return opened
     if (!isLaterTimestamp(opened.timestamp, this.#timestamp)) return 'initiation-replayed'
     if (this.#consumedAnInitiationJustBefore(now.instant)) return 'initiations-too-frequent'
     const localIndex = this.#context.takeIndex()
-    const response = createResponse(this.#local(), this.#remote, initiation, localIndex)
+    const response = createResponse(local, remote, initiation, localIndex)
     if (typeof response === 'string') return response
 
+    // It has begun anew, and will not use the session that is waited for.
+    if (this.#attempt.kind === 'settling') this.#transitionTo({ kind: 'none' })
+    this.#choice.onShown(local)
     this.#timestamp = opened.timestamp
     this.#initiationConsumedAt = now.instant
     this.#handshakeSentAt = now.instant
@@ -196,14 +223,16 @@ export class Tunnel<Source> {
   onResponse(message: ResponseMessage, source: Source, now: Now): HandshakeDropReason | undefined {
     const attempt = this.#attempt
     invariant(attempt.kind === 'awaiting-response', 'a tunnel that is listed awaits a response')
-    const keys = consumeResponse(this.#local(), this.#remote, attempt.pending, message)
+    const { local, pending } = attempt
+    const keys = consumeResponse(local, this.#remote.towards(local), pending, message)
     if (typeof keys === 'string') return keys
+    this.#choice.onShown(local)
     const session = this.#derive(
       { role: 'initiator', localIndex: message.receiver, remoteIndex: message.sender, keys },
       now.instant,
     )
     const isCrossed = this.#sessions.wasOfferedSince(attempt.sentAt)
-    if (isCrossed && this.#givesWay()) {
+    if (isCrossed && this.#givesWay(local)) {
       this.#transitionTo({ kind: 'settling', session, source })
       this.#timers.set('settle-crossing', later(now.instant, CROSSING_TIMEOUT))
     } else this.#install(session, source, now.instant)
@@ -241,8 +270,8 @@ export class Tunnel<Source> {
 
   #wantHandshake(now: Now): void {
     if (this.#attempt.kind !== 'none') return
-    if (this.#context.local === undefined) this.#transitionTo({ kind: 'deferred' })
-    else if (this.#mayInitiate(now.instant)) this.#initiate(now, now.instant)
+    if (this.#context.locals.length === 0) this.#transitionTo({ kind: 'deferred' })
+    else if (this.#mayInitiate(now.instant)) this.#initiate({ startedAt: now.instant, tries: 0 }, now)
     else {
       this.#transitionTo({ kind: 'deferred' })
       this.#timers.set('rekey-timeout', this.#initiationAllowedAt(now.instant))
@@ -255,23 +284,25 @@ export class Tunnel<Source> {
       this.#transitionTo({ kind: 'none' })
       this.#wantHandshake(now)
     } else if (attempt.kind === 'awaiting-response') {
-      if (this.#mayInitiate(now.instant)) this.#initiate(now, attempt.startedAt)
+      if (this.#mayInitiate(now.instant))
+        this.#initiate({ startedAt: attempt.startedAt, tries: attempt.tries + 1 }, now)
       else this.#timers.set('rekey-timeout', this.#initiationAllowedAt(now.instant))
     }
   }
 
-  #initiate(now: Now, startedAt: Instant): void {
+  #initiate({ startedAt, tries }: { readonly startedAt: Instant; readonly tries: number }, now: Now): void {
     const { takeIndex, timestamps, emit } = this.#context
     this.#handshakeSentAt = now.instant
     const fields = { localIndex: takeIndex(), timestamp: timestamps.next(now.wall) }
-    const initiation = createInitiation(this.#local(), this.#remote, fields)
+    const local = this.#choice.forTry(tries)
+    const initiation = createInitiation(local, this.#remote.towards(local), fields)
     if (typeof initiation === 'string') {
       emit({ kind: 'dropped', reason: initiation })
       this.#giveUp(now.instant)
       return
     }
     const { message, pending } = initiation
-    this.#transitionTo({ kind: 'awaiting-response', pending, startedAt, sentAt: now.instant })
+    this.#transitionTo({ kind: 'awaiting-response', pending, local, tries, startedAt, sentAt: now.instant })
     this.#timers.set('rekey-attempt', later(startedAt, REKEY_ATTEMPT_TIME))
     this.#timers.set('rekey-timeout', this.#jittered(later(now.instant, REKEY_TIMEOUT)))
     this.#complete(message, pending.localIndex, now.instant)
@@ -315,8 +346,8 @@ export class Tunnel<Source> {
     this.#onComplete(now)
   }
 
-  #onComplete(now: Instant): void {
-    this.#transitionTo({ kind: 'none' })
+  #onComplete(now: Instant, next: Attempt<Source> = { kind: 'none' }): void {
+    if (next !== this.#attempt) this.#transitionTo(next)
     this.#liveness.onHandshakeComplete(now)
     this.#context.emit({ kind: 'handshake-complete', peer: this.peer })
   }
@@ -355,18 +386,16 @@ export class Tunnel<Source> {
     return sessionOf(established, now)
   }
 
-  #local(): LocalKeys {
-    const { local } = this.#context
-    invariant(local !== undefined, 'handshakes are made with a private key only')
-    return local
+  #takeLocals(): void {
+    this.#remote.keepSecretsWith(this.#context.locals)
+    this.#choice.onLocalsChanged()
   }
 
   #consumedAnInitiationJustBefore(now: Instant): boolean {
     return this.#initiationConsumedAt !== undefined && now < later(this.#initiationConsumedAt, INITIATION_INTERVAL)
   }
 
-  #givesWay(): boolean {
-    const ours = this.#local().publicKey
+  #givesWay({ publicKey: ours }: LocalKeys): boolean {
     const at = ours.findIndex((byte, i) => byte !== this.#remote.publicKey[i])
     return (ours[at] ?? 0) > (this.#remote.publicKey[at] ?? 0)
   }

@@ -378,7 +378,7 @@ function engineWith(privateKey: PrivateKey<'node'>, latestTimestamp: WallTime | 
   return new WireGuardEngine<string>({
     crypto: opensslCrypto,
     random: new SeededRandom(9),
-    privateKey,
+    privateKeys: [privateKey],
     latestTimestamp,
     takeIndex: () => index++,
     meters: {

@@ -270,7 +270,7 @@ function setUp(presharedKey?: Uint8Array) {
   const alice = new WireGuardEngine<string>({
     crypto: portableCrypto,
     random: new SeededRandom(1),
-    privateKey,
+    privateKeys: [privateKey],
     takeIndex: () => index++,
     meters: {
       meter: () => ({ lastSent: undefined, lastReceived: undefined, unansweredSince: undefined, owedSince: undefined }),

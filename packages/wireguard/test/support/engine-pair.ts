@@ -20,7 +20,7 @@ export class LoneEngine {
     this.engine = new WireGuardEngine<string>({
       crypto: opensslCrypto,
       random,
-      privateKey: this.privateKey,
+      privateKeys: [this.privateKey],
       takeIndex: () => index++,
       meters: {
         meter: () => ({

@@ -26,6 +26,7 @@ export class SimulatedNode {
   current: TransportSession | undefined
   next: TransportSession | undefined
   previous: TransportSession | undefined
+  beforePrevious: TransportSession | undefined
   readonly #transmit: (datagram: Datagram) => void
   readonly #staged: (string | undefined)[] = []
   readonly #watched = new Set<'sent' | 'received'>()
@@ -49,7 +50,7 @@ export class SimulatedNode {
     this.engine = new WireGuardEngine<string>({
       crypto: opensslCrypto,
       random: o.random,
-      privateKey: o.privateKey,
+      privateKeys: [o.privateKey],
       takeIndex: () => index++,
       meters: {
         meter: () => ({
@@ -110,9 +111,10 @@ export class SimulatedNode {
         this.#install(output.session, now)
         break
       case 'forget-sessions':
-        this.current = this.next = this.previous = undefined
+        this.current = this.next = this.previous = this.beforePrevious = undefined
         break
       case 'retire-sessions':
+        if (this.current !== undefined) this.beforePrevious = undefined
         this.previous = this.current ?? this.previous
         this.current = this.next = undefined
         break
@@ -135,9 +137,10 @@ export class SimulatedNode {
   #install(session: TransportSession, now: Now): void {
     if (session.role === 'responder') {
       this.next = session
-      this.previous = undefined
+      this.previous = this.beforePrevious = undefined
       return
     }
+    this.beforePrevious = this.next === undefined ? undefined : this.current
     this.previous = this.next ?? this.current
     this.current = session
     this.next = undefined
@@ -166,7 +169,9 @@ export class SimulatedNode {
   }
 
   #open(datagram: Extract<Datagram, { kind: 'transport' }>, now: Now): void {
-    const session = [this.current, this.next, this.previous].find((each) => each?.localIndex === datagram.receiver)
+    const session = [this.current, this.next, this.previous, this.beforePrevious].find(
+      (each) => each?.localIndex === datagram.receiver,
+    )
     if (session === undefined || now.instant >= session.rejectAfter) return
     if (toHex(session.receiveKey) !== datagram.key) return
     this.#unansweredSince = undefined
@@ -177,6 +182,7 @@ export class SimulatedNode {
     }
     if (session === this.next) {
       this.previous = this.current
+      this.beforePrevious = undefined
       this.current = session
       this.next = undefined
       this.engine.handle({ kind: 'session-confirmed', peer: PEER, localIndex: session.localIndex }, now)

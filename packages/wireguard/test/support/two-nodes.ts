@@ -22,6 +22,9 @@ const MAX_EVENTS_IN_A_MOMENT = 1000
 export class TwoNodes {
   readonly alice: SimulatedNode
   readonly bob: SimulatedNode
+  /** Those that they begin with. */
+  readonly aliceKey: PrivateKey<'node'>
+  readonly bobKey: PrivateKey<'node'>
   readonly random: SeededRandom
   wire: Wire
   now = 0
@@ -35,6 +38,8 @@ export class TwoNodes {
     )
     const [first, second] = keys
     invariant(first !== undefined && second !== undefined, 'two keys')
+    this.aliceKey = first
+    this.bobKey = second
     this.alice = this.#node('alice', first, 0x1000)
     this.bob = this.#node('bob', second, 0xf000_0000)
     this.alice.engine.handle({ kind: 'add-peer', peer: PEER, publicKey: second.publicKey(opensslCrypto) }, this.#moment)
