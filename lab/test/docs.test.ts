@@ -19,6 +19,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/^npm (test|run check|run test:long)$/, 'this test is a part of it'],
   [/^npm run format$/, 'it would rewrite the checkout that is being tested'],
   [/^(sudo )?weft service /, 'it needs systemd as the first process; its own tests run what a unit holds'],
+  [/^sudo weft root |--root FILE$/, 'they move the root key off the server for good; root.test.ts does it'],
   [/^docker /, 'there is no container engine in the lab'],
   [/^sudo npm run lab$/, 'playground.test.ts runs it'],
   [/^(sudo )?npm run lab:paths/, 'it takes minutes; paths.test.ts runs the pairs that matter'],

@@ -1,4 +1,4 @@
-import { readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, toBase64, type WallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
@@ -6,7 +6,15 @@ import { nativeCrypto } from '@weft/crypto'
 import type { LinkEndpoint, NodeKeys } from '@weft/identity'
 import { type MeshId, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
 import type { KnownPeer, StoredMembership } from '@weft/node'
-import { ensureDirectory, type FileLock, lockFile, readStateFile, StateError, writeFileAtomic } from '@weft/state'
+import {
+  ensureDirectory,
+  eraseSecret,
+  type FileLock,
+  lockFile,
+  readStateFile,
+  StateError,
+  writeFileAtomic,
+} from '@weft/state'
 import { AgentError } from './agent-error.ts'
 import {
   agentSchema,
@@ -43,8 +51,8 @@ interface AgentSettings {
 }
 
 /**
- * The agent's state directory; docs/architecture.md has its layout. One agent at a time has it. Private keys are in
- * `keys.json` only. Every write is atomic, and a membership exists from the moment its `membership.json` does.
+ * The agent's state directory; docs/architecture.md has its layout. One agent at a time has it. The node's private
+ * keys are in `keys.json` only. Every write is atomic, and a membership exists from the moment its `membership.json` does.
  */
 export class AgentState implements Disposable {
   readonly #directory: string
@@ -137,6 +145,29 @@ export class AgentState implements Disposable {
     this.#write(mesh, 'timestamp', { version: 1, latest: bound })
   }
 
+  hasRootFile(mesh: MeshId): boolean {
+    return existsSync(this.#rootFile(mesh))
+  }
+
+  /** The text of the mesh's root file, where this device holds it. */
+  readRootFile(mesh: MeshId): string | undefined {
+    if (!this.hasRootFile(mesh)) return undefined
+    const path = this.#rootFile(mesh)
+    try {
+      return readFileSync(path, 'utf8')
+    } catch (error) {
+      throw new StateError('state-denied', `cannot read ${path}: check its owner and mode`, error)
+    }
+  }
+
+  saveRootFile(mesh: MeshId, text: string): void {
+    writeFileAtomic(this.#rootFile(mesh), text, 0o600)
+  }
+
+  eraseRootFile(mesh: MeshId): void {
+    eraseSecret(this.#rootFile(mesh))
+  }
+
   /** For a join that came to nothing. What else lies in the mesh's folder stays there. */
   removeJoinKeys(mesh: MeshId): void {
     rmSync(this.#file(mesh, 'keys'), { force: true })
@@ -208,6 +239,10 @@ export class AgentState implements Disposable {
 
   #file(mesh: MeshId, name: MembershipFile): string {
     return join(this.#folder(mesh), `${name}.json`)
+  }
+
+  #rootFile(mesh: MeshId): string {
+    return join(this.#folder(mesh), 'root')
   }
 
   #folder(mesh: MeshId): string {

@@ -15,6 +15,8 @@ export interface AgentStatus {
     readonly since?: string | null
     readonly reason?: string
   } | null
+  /** Whether this device holds the mesh's root key, which was moved off the server. */
+  readonly holdsRoot: boolean
   /** `null` while down. */
   readonly network: NodeStatus['network'] | null
   readonly relay: NodeStatus['relay']
@@ -41,20 +43,29 @@ export function agentStatus(
   {
     drops: dropped = {},
     names = null,
-  }: { readonly drops?: AgentStatus['dropped'] | undefined; readonly names?: AgentStatus['names'] | undefined } = {},
+    holdsRoot = false,
+  }: {
+    readonly drops?: AgentStatus['dropped'] | undefined
+    readonly names?: AgentStatus['names'] | undefined
+    readonly holdsRoot?: boolean
+  } = {},
 ): AgentStatus {
-  if (membership === undefined) return { state: 'not-joined', self: null, coordinator: null, ...NOTHING }
-  if (running !== undefined) return { ...upStatus(membership, running), names, dropped }
+  if (membership === undefined) return { state: 'not-joined', self: null, coordinator: null, holdsRoot, ...NOTHING }
+  if (running !== undefined) return { ...upStatus(membership, running), holdsRoot, names, dropped }
   const { mesh, id, name } = membership
   return {
     state: 'down',
     self: { id, name: membership.netmap?.self.name ?? name, mesh, addresses: restingAddresses(membership) },
     coordinator: { url: firstUrl(membership), state: 'disconnected' },
+    holdsRoot,
     ...NOTHING,
   }
 }
 
-function upStatus(membership: MembershipOnDisk, running: NodeStatus): Omit<AgentStatus, 'dropped' | 'names'> {
+function upStatus(
+  membership: MembershipOnDisk,
+  running: NodeStatus,
+): Omit<AgentStatus, 'dropped' | 'names' | 'holdsRoot'> {
   const { self, coordinator, network, relay, peers, refused } = running
   return {
     state: 'up',

@@ -10,6 +10,7 @@ import { AgentSession } from './agent-session.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { type AgentStatus, agentStatus } from './agent-status.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
+import { HeldRoot } from './held-root.ts'
 import { joinMesh, parseJoinLink } from './joining.ts'
 import type { NetcheckAnswer } from './netcheck.ts'
 import type { OpenTunnel } from './tunnel-device.ts'
@@ -76,7 +77,21 @@ export class Agent {
     return agentStatus(membership, membership && this.#session?.status(membership.mesh), {
       drops: this.#session?.drops(),
       names: this.#session?.names(),
+      holdsRoot: membership !== undefined && this.root.isHere,
     })
+  }
+
+  /** Of the first mesh. @throws {AgentError} `not-joined`. */
+  get root(): HeldRoot {
+    const [membership] = this.#memberships
+    if (membership === undefined) throw notJoined()
+    return new HeldRoot(this.#options.state, membership.mesh, this.#options.drivers.clock)
+  }
+
+  /** Made here where this device holds the root key, else by the coordinator. */
+  async createLink(wish: Params<'link-create'>): Promise<Result<'link-create'>> {
+    if (!this.root.isHere) return await this.request('link-create', wish)
+    return await this.root.createLink(wish, (method, params) => this.request(method, params))
   }
 
   up(linkText: string | undefined): Promise<Pick<AgentStatus, 'self'>> {

@@ -7,7 +7,7 @@ import {
   type ControlRefusal,
   controlMethod,
 } from '@weft/control-socket'
-import { IdentityError } from '@weft/identity'
+import { IdentityError, MAX_CERTIFICATE_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import type { PingOutcome } from '@weft/node'
 import { StateError } from '@weft/state'
 import { z } from 'zod'
@@ -38,6 +38,15 @@ const linkParams = z.strictObject({
     .max(16)
     .default([]),
 })
+const depositParams = z.strictObject({
+  certificate: z
+    .string()
+    .min(1)
+    .max(2 * MAX_CERTIFICATE_LENGTH),
+  reusable: z.boolean(),
+})
+const forgetParams = z.strictObject({ digest: z.string().regex(/^[0-9a-f]{64}$/) })
+const importParams = z.strictObject({ text: z.string().max(MAX_ROOT_FILE_LENGTH) })
 const revokeParams = z.strictObject({ id: z.string().min(1).max(64) })
 
 const someName = z.string().min(1).max(255)
@@ -63,7 +72,12 @@ export function controlMethods(
     down: method('change', nothing, () => agent.down()),
     ping: method('read', pingParams, (params, context) => ping(agent, params, context)),
     netcheck: method('read', nothing, (_params, { signal }) => agent.netcheck(signal)),
-    'link-create': method('change', linkParams, (params) => agent.request('link-create', params)),
+    'link-create': method('change', linkParams, (params) => agent.createLink(params)),
+    'link-place': method('read', nothing, () => agent.request('link-place', {})),
+    'link-deposit': method('change', depositParams, (params) => agent.request('link-deposit', params)),
+    'root-export': method('change', nothing, async () => ({ text: agent.root.text() })),
+    'root-forget': method('change', forgetParams, async ({ digest }) => agent.root.forget(digest)),
+    'root-import': method('change', importParams, async ({ text }) => agent.root.take(text)),
     'link-list': method('read', nothing, () => agent.request('link-list', {})),
     'link-revoke': method('change', revokeParams, (params) => agent.request('link-revoke', params)),
     rename: method('change', renameParams, ({ device, name }) =>

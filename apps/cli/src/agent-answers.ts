@@ -5,6 +5,8 @@ export interface AgentStatus {
   readonly coordinator: { readonly url: string; readonly state: string; readonly reason?: string } | null
   readonly relay?: RelayState
   readonly names?: NamesState | null
+  /** The key that lets devices in, moved off the server to this device. */
+  readonly holdsRoot?: boolean
   readonly peers: readonly PeerStatus[]
   /** Named by the coordinator, without having proven themselves. */
   readonly refused?: readonly RefusedPeer[]

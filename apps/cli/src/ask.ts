@@ -43,16 +43,55 @@ export function askCoordinator(
   params: unknown,
 ): Promise<unknown> {
   if (options.state !== undefined) return askCoordinatorAt(stateDirectory(options.state), method, params)
-  const isUnguided = options.socket === undefined && process.env.WEFT_SOCKET === undefined
   return askAgent(options, method, params).catch((error: unknown) => {
-    if (codeOf(error) !== 'not-running' || !isUnguided) throw error
+    if (codeOf(error) !== 'not-running' || !isUnguided(options)) throw error
     // `weft serve` without a node: there is no agent to go through, and the usual places are as good as named.
-    const places = [stateDirectory(undefined), SERVER_STATE]
-    const state = places.find((place) => existsSync(coordinatorSocket(place)))
+    const state = usualServer()
     if (state !== undefined) return askCoordinatorAt(state, method, params)
     throw isServiceOfRoot() ? notRoot(error) : error
   })
 }
+
+/** What can hold the mesh's root key: the server, or a device. */
+interface RootHolder {
+  readonly kind: 'server' | 'device'
+  /** As in `no more on …`. */
+  readonly name: string
+  ask(method: string, params: unknown): Promise<unknown>
+  /** Its id. */
+  mesh(): Promise<string | undefined>
+}
+
+/** Who is meant: the server of `--state`, else this machine's own where it runs, and the agent last. */
+export function rootHolders(options: AgentOptions & { readonly state?: string }): readonly RootHolder[] {
+  if (options.state !== undefined) return [serverHolder(stateDirectory(options.state))]
+  const ask = (method: string, params: unknown) => askAgent(options, method, params)
+  const device: RootHolder = {
+    kind: 'device',
+    name: 'this device',
+    ask,
+    mesh: async () => ((await ask('status', {})) as { readonly self: { readonly mesh: string } | null }).self?.mesh,
+  }
+  const server = isUnguided(options) ? usualServer() : undefined
+  return server === undefined ? [device] : [serverHolder(server), device]
+}
+
+function serverHolder(state: string): RootHolder {
+  const ask = (method: string, params: unknown) => askCoordinatorAt(state, method, params)
+  return {
+    kind: 'server',
+    name: 'the server',
+    ask,
+    mesh: async () => ((await ask('status', {})) as { readonly mesh: string }).mesh,
+  }
+}
+
+const isUnguided = (options: AgentOptions): boolean =>
+  options.socket === undefined && process.env.WEFT_SOCKET === undefined
+
+/** The state directory of a `weft serve` that runs where one usually does. */
+const usualServer = (): string | undefined =>
+  [stateDirectory(undefined), SERVER_STATE].find((place) => existsSync(coordinatorSocket(place)))
 
 /** The server's directory is there, though not to be looked into. A link where systemd made it: systemd.exec(5), `DynamicUser=`. */
 function isServiceOfRoot(): boolean {

@@ -30,7 +30,7 @@ export async function complete(program: Command, words: readonly string[], known
   const argument = registeredArguments[place.arguments] ?? registeredArguments.findLast(({ variadic }) => variadic)
   if (argument === undefined) return wordsOf([])
   if (argument.argChoices !== undefined) return wordsOf(argument.argChoices.map(plain))
-  return wordsOf(await known(argument.name(), place.command.name()))
+  return argument.name() === 'file' ? { kind: 'files' } : wordsOf(await known(argument.name(), place.command.name()))
 }
 
 interface Place {

@@ -46,6 +46,7 @@ export function createProgram(): Command {
   addPing(program)
   addNetcheck(program)
   addLink(program)
+  addRoot(program)
   addRename(program)
   addRemove(program)
   addNames(program)
@@ -74,7 +75,7 @@ function addServe(program: Command): void {
     .addOption(metrics())
     .option('--backup <file>', 'write a backup of the mesh and its keys, also while it runs, and end')
     .option('--restore <file>', 'begin with the mesh of a backup, where the state directory has none')
-    .addOption(json('one line: mesh, reachableAt, link, expires'))
+    .addOption(json('one line: mesh, reachableAt, root, link, expires'))
     .addHelpText(
       'after',
       examples(
@@ -190,12 +191,17 @@ function addLink(program: Command): void {
         .argParser(collectTag)
         .default([], 'none'),
     )
+    .option('--root <file>', 'sign with the root key in this file, where it was moved off the server')
     .addOption(coordinatorState())
     .addOption(socket('the agent’s socket'))
     .addOption(json('one line: id, link, expires, reusable'))
     .addHelpText(
       'after',
-      examples('sudo weft link create', 'sudo weft link create --reusable --expires 7d --tag server'),
+      examples(
+        'sudo weft link create',
+        'sudo weft link create --reusable --expires 7d --tag server',
+        'sudo weft link create --root /media/stick/mesh.root',
+      ),
     )
     .action(async (options) => (await import('./verbs/link-create.ts')).linkCreate(options))
   verb(link, 'list', 'List the join links')
@@ -211,6 +217,33 @@ function addLink(program: Command): void {
     .addOption(json('one line: id'))
     .addHelpText('after', examples('sudo weft link revoke 3f2a9c1b'))
     .action(async (id, options) => (await import('./verbs/link-revoke.ts')).linkRevoke(id, options))
+}
+
+function addRoot(program: Command): void {
+  const root = verb(program, 'root', 'Move the key that lets devices in, so that the server alone cannot').addHelpText(
+    'after',
+    examples('weft root export --help'),
+  )
+  verb(root, 'export', 'Move the root key into a file: from the server, or from this device where it holds it')
+    .argument('<file>', 'a new one; whoever has it can let devices in')
+    .addOption(serverState())
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: file, mesh, from'))
+    .addHelpText(
+      'after',
+      examples('sudo weft root export /media/stick/mesh.root', 'weft root export ~/mesh.root --state ~/mesh'),
+    )
+    .action(async (file, options) => (await import('./verbs/root-export.ts')).rootExport(file, options))
+  verb(root, 'import', 'Have this device hold the root key, so that links are made on it; or the server again')
+    .argument('<file>', 'as weft root export wrote it; it stays')
+    .addOption(serverState())
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: to'))
+    .addHelpText(
+      'after',
+      examples('sudo weft root import /media/stick/mesh.root', 'weft root import ~/mesh.root --state ~/mesh'),
+    )
+    .action(async (file, options) => (await import('./verbs/root-import.ts')).rootImport(file, options))
 }
 
 function addService(program: Command): void {
@@ -361,6 +394,7 @@ const state = (what = 'state directory (default: /var/lib/weft as root, else $XD
   new Option('--state <dir>', what)
 const coordinatorState = (): Option =>
   new Option('--state <dir>', 'ask the running weft serve of this state directory instead of the agent')
+const serverState = (): Option => new Option('--state <dir>', 'the running weft serve of this state directory')
 const socket = (what: string): Option =>
   new Option('--socket <path>', `${what} (default: $WEFT_SOCKET, /run/weft/agent.sock)`)
 const tun = (): Option =>

@@ -8,7 +8,8 @@ export interface Announcement {
   readonly reachableAt: readonly string[]
   /** TCP. */
   readonly port: number
-  readonly created: CreatedLink
+  /** Missing where the root key was moved off the server, which makes no links then. */
+  readonly created?: CreatedLink
   readonly node:
     | { readonly kind: 'member'; readonly self: SelfStatus }
     | { readonly kind: 'not-wanted' }
@@ -26,24 +27,32 @@ export function announcementLines(announcement: Announcement, code: string): rea
     ...(reach === undefined ? [] : [reach]),
     nodeLine(announcement),
     '',
-    'To let a device in, for 24 hours and once, type there (or scan):',
-    '',
-    `    sudo ./weft up '${created.link}'`,
-    '',
-    code.trimEnd(),
-    '',
-    'More links: weft link create. Ctrl-C stops the coordinator; devices keep talking to each other meanwhile.',
+    ...(created === undefined ? [ROOT_MOVED] : linkLines(created, code)),
+    'Ctrl-C stops the coordinator; devices keep talking to each other meanwhile.',
   ]
 }
 
-function nodeLine({ node }: Announcement): string {
+const ROOT_MOVED =
+  'The root key was moved off this server. To let a device in: weft link create on a device that holds it, or with --root FILE.'
+
+const linkLines = ({ link }: CreatedLink, code: string): readonly string[] => [
+  'To let a device in, for 24 hours and once, type there (or scan):',
+  '',
+  `    sudo ./weft up '${link}'`,
+  '',
+  code.trimEnd(),
+  '',
+  'More links: weft link create.',
+]
+
+function nodeLine({ node, created }: Announcement): string {
   switch (node.kind) {
     case 'member':
       return `This machine is ${oneLine(node.self.name)}: ${node.self.addresses.join(', ')}`
     case 'not-wanted':
       return 'This machine is not a node of it (--no-node).'
     case 'not-root':
-      return 'This machine is not a node of it yet, for that takes root: the command below works here too.'
+      return `This machine is not a node of it yet, for that takes root${created === undefined ? '.' : ': the command below works here too.'}`
     case 'failed':
       return `This machine is not a node of it: ${node.reason}`
     default:

@@ -1,6 +1,7 @@
 import { fromBase64 } from '@weft/base'
 import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
 import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
+import { StateError } from '@weft/state'
 import { StorageError } from '@weft/storage'
 import * as z from 'zod'
 import type { Coordinator } from './coordinator.ts'
@@ -112,7 +113,7 @@ function method<Params>(
       try {
         return await run(asked)
       } catch (error) {
-        throw error instanceof Refusal || error instanceof StorageError
+        throw error instanceof Refusal || error instanceof StorageError || error instanceof StateError
           ? new ControlError(error.code, error.message, error)
           : error
       }

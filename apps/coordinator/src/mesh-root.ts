@@ -82,9 +82,9 @@ export class MeshRoot {
     if (!equalBytes(utf8(toHex(this.#crypto.sha256(utf8(text)))), utf8(digest)))
       throw new Refusal('not-allowed', 'the file does not hold what this server holds: export to a new file')
     this.#secrets.markMoved(ROOT_FILE)
-    this.#secrets.erase(ACCOUNT_FILES)
     for (const { key } of this.#signers.values()) key.expose().fill(0)
     this.#signers.clear()
+    this.#secrets.erase(ACCOUNT_FILES)
   }
 
   /** @throws {Refusal} where the file is none, is of another mesh, or lacks an account. */

@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromBase64, type Random, toBase64 } from '@weft/base'
 import { type KeyRole, PRIVATE_KEY_LENGTH, PrivateKey } from '@weft/keys'
-import { ensureDirectory, writeFileAtomic } from '@weft/state'
+import { ensureDirectory, eraseSecret, replaceSecret, writeFileAtomic } from '@weft/state'
 import { CoordinatorError } from './coordinator-error.ts'
 
 /** Stands in the file of a key that was moved elsewhere: one that is lost is not taken for it. */
@@ -50,32 +50,15 @@ export class SecretFiles {
     return readText(this.#path(name))?.trimEnd() === MOVED
   }
 
-  /** From then on the key is not here; what lay there before is overwritten as far as the file system does that. */
+  /** From then on the key is not here. */
   markMoved(name: string): void {
-    const path = this.#path(name)
-    const before = openSync(path, 'r+')
-    try {
-      writeFileAtomic(path, `${MOVED}\n`, 0o600)
-      overwrite(before)
-    } finally {
-      closeSync(before)
-    }
+    replaceSecret(this.#path(name), `${MOVED}\n`)
   }
 
-  /** Overwrites and removes the keys whose names begin so, and tells how many there were. */
-  erase(start: string): number {
+  /** The keys whose names begin so. */
+  erase(start: string): void {
     const files = readdirSync(this.#directory).filter((file) => KEY_FILE.test(file) && file.startsWith(start))
-    for (const file of files) {
-      const path = join(this.#directory, file)
-      const descriptor = openSync(path, 'r+')
-      try {
-        overwrite(descriptor)
-      } finally {
-        closeSync(descriptor)
-      }
-      rmSync(path)
-    }
-    return files.length
+    for (const file of files) eraseSecret(join(this.#directory, file))
   }
 
   readOrGenerate<Role extends SecretRole>(role: Role, name: string, random: Random): PrivateKey<Role> {
@@ -101,11 +84,6 @@ export class SecretFiles {
   #path(name: string): string {
     return join(this.#directory, `${name}.key`)
   }
-}
-
-function overwrite(descriptor: number): void {
-  writeSync(descriptor, new Uint8Array(fstatSync(descriptor).size), 0)
-  fsyncSync(descriptor)
 }
 
 function readText(path: string): string | undefined {

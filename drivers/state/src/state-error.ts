@@ -2,6 +2,8 @@ export type StateErrorCode =
   | 'state-corrupt'
   | 'state-newer'
   | 'state-locked'
+  /** A file that is to be new is there already. */
+  | 'state-present'
   /** The system refused; nothing changed. */
   | 'state-denied'
   | 'state-failed'

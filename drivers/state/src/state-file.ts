@@ -146,7 +146,7 @@ function writeDurably(path: string, data: string | Uint8Array, mode: number): vo
   }
 }
 
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const descriptor = openSync(path, 'r')
   try {
     fsyncSync(descriptor)

@@ -21,6 +21,8 @@ export type IdentityErrorCode =
   /** Not as it was written. */
   | 'root-file-damaged'
   | 'root-file-newer'
+  /** Of another mesh, or from before the account was made. */
+  | 'root-file-foreign'
   | 'channel-certificate-malformed'
   | 'channel-certificate-forged'
   | 'channel-certificate-expired'

@@ -51,5 +51,5 @@ export {
   readRevocation,
 } from './revocation.ts'
 export { type Added, MAX_REVOCATIONS, RevocationList } from './revocation-list.ts'
-export { encodeRootFile, MAX_ROOT_FILE_LENGTH, type RootKeys, readRootFile } from './root-file.ts'
+export { encodeRootFile, MAX_ROOT_FILE_LENGTH, type RootKeys, readRootFile, signerIn } from './root-file.ts'
 export { CLOCK_SKEW, type Validity, validityAt } from './validity.ts'

@@ -1,5 +1,6 @@
 import { fromBase64, invariant, toBase64, toHex, utf8 } from '@weft/base'
-import { type CryptoProvider, type MeshId, meshIdOf, PRIVATE_KEY_LENGTH, PrivateKey } from '@weft/keys'
+import { type AccountId, type CryptoProvider, type MeshId, meshIdOf, PRIVATE_KEY_LENGTH, PrivateKey } from '@weft/keys'
+import { type AccountSigner, accountSigner } from './account-signer.ts'
 import { readCertificate } from './certificate.ts'
 import { IdentityError } from './identity-error.ts'
 
@@ -68,6 +69,23 @@ export function readRootFile(text: string, crypto: CryptoProvider): RootKeys & {
   if (accounts.length > MAX_ACCOUNTS) throw damaged(`it has more than ${MAX_ACCOUNTS} accounts`)
   if (names.size < accounts.length || keys.size < accounts.length) throw damaged('an account is in it twice')
   return { mesh: mesh as MeshId, root, accounts }
+}
+
+/** Throws `IdentityError` `root-file-foreign` where the account is not in it. */
+export function signerIn(
+  { mesh, accounts }: RootKeys & { readonly mesh: MeshId },
+  id: AccountId,
+  crypto: CryptoProvider,
+): AccountSigner {
+  const signer = accounts
+    .map(({ certificate, key }) => accountSigner(certificate, key, crypto))
+    .find((each) => each.id === id)
+  if (signer === undefined)
+    throw new IdentityError(
+      'root-file-foreign',
+      `this root file is of the mesh ${mesh.slice(0, 8)} and lacks the account that asks: use that of its own mesh`,
+    )
+  return signer
 }
 
 /** The lines between the title and the checksum. */

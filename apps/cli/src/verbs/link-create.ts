@@ -1,5 +1,8 @@
+import { resolve } from 'node:path'
+import type { AccountSigner, LinkPlace } from '@weft/identity'
 import type { CreatedLink } from '../agent-answers.ts'
 import { type AgentOptions, askCoordinator } from '../ask.ts'
+import { readRootText } from '../root-file.ts'
 import { note, print, printJson } from '../terminal.ts'
 
 interface LinkCreateOptions extends AgentOptions {
@@ -8,6 +11,8 @@ interface LinkCreateOptions extends AgentOptions {
   readonly expires: number
   readonly tag: readonly string[]
   readonly state?: string
+  /** A root file. */
+  readonly root?: string
   readonly json?: boolean
 }
 
@@ -15,7 +20,10 @@ interface LinkCreateOptions extends AgentOptions {
 export async function linkCreate(options: LinkCreateOptions): Promise<void> {
   const { reusable = false, expires, tag } = options
   const params = { reusable, expiresSeconds: expires, tags: tag }
-  const created = (await askCoordinator(options, 'link-create', params)) as CreatedLink
+  const created =
+    options.root === undefined
+      ? ((await askCoordinator(options, 'link-create', params)) as CreatedLink)
+      : await createByFile(resolve(options.root), params, options)
   if (options.json) {
     const { id, link, reusable, expires } = created
     return printJson({ id, link, expires, reusable })
@@ -24,4 +32,33 @@ export async function linkCreate(options: LinkCreateOptions): Promise<void> {
   const whom = created.reusable ? 'any number of devices' : 'one device'
   note(`\nFor ${whom}, until ${created.expires}. On the device: sudo weft up '${created.link.slice(0, 12)}…'`)
   note(`To take it back: weft link revoke ${created.id}`)
+}
+
+interface Told {
+  readonly account: AccountSigner['id']
+  readonly coordinatorKey: LinkPlace['coordinatorKey']
+  readonly endpoints: readonly string[]
+}
+
+/** Made here: the coordinator gets the link's certificate, and never its seed. */
+async function createByFile(
+  path: string,
+  wish: { readonly reusable: boolean; readonly expiresSeconds: number; readonly tags: readonly string[] },
+  options: LinkCreateOptions,
+): Promise<CreatedLink> {
+  const { parseLinkEndpoint, readRootFile, signerIn, signLink } = await import('@weft/identity')
+  const { nativeCrypto: crypto, systemRandom: random } = await import('@weft/crypto')
+  const keys = readRootFile(readRootText(path), crypto)
+  const { account, coordinatorKey, endpoints } = (await askCoordinator(options, 'link-place', {})) as Told
+  const signer = signerIn(keys, account, crypto)
+  const place: LinkPlace = {
+    mesh: keys.mesh,
+    coordinatorKey,
+    endpoints: endpoints.flatMap((each) => parseLinkEndpoint(each) ?? []),
+  }
+  const at = Math.floor(Date.now() / 1000)
+  const { text, certificate } = signLink(wish, signer, place, { crypto, random, at })
+  const deposit = { certificate: certificate.toBase64(), reusable: wish.reusable }
+  const deposited = (await askCoordinator(options, 'link-deposit', deposit)) as Omit<CreatedLink, 'link'>
+  return { ...deposited, link: text }
 }

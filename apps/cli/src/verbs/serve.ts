@@ -48,6 +48,8 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   const relay = stack.use(await RelayOfServe.open({ listen: options.listen, stunPort: options.stunPort, clock }))
   const coordinator = await startCoordinatorOf(options, { clock, relay: relay.beside })
   stack.defer(() => coordinator.close())
+  if (options.restore !== undefined && coordinator.holdsRoot)
+    note('the backup holds the root key; if it was moved off the server since, move it again: weft root export FILE')
   if (options.metrics !== undefined) {
     const { serveMetrics } = await import('../metrics-server.ts')
     stack.use(await serveMetrics(options.metrics, () => coordinator.metrics()))
@@ -60,7 +62,9 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
     mesh: coordinator.mesh,
     reachableAt: coordinator.reachableAt,
     port: coordinator.address.port,
-    created: await coordinator.createLink({ expiresSeconds: LINK_LIFE, printedAtStart: true }),
+    ...(coordinator.holdsRoot
+      ? { created: await coordinator.createLink({ expiresSeconds: LINK_LIFE, printedAtStart: true }) }
+      : {}),
     node: node instanceof NodeOfServe ? { kind: 'member', self: node.self } : node,
   }
   await announce(announcement, options)
@@ -105,11 +109,13 @@ async function startNode(
 
 async function announce(announcement: Announcement, options: ServeOptions): Promise<void> {
   const { mesh, reachableAt, created } = announcement
-  if (options.json)
-    return printJson({ mesh, reachableAt, id: created.id, link: created.link, expires: created.expires })
+  if (options.json) {
+    const { id = null, link = null, expires = null } = created ?? {}
+    return printJson({ mesh, reachableAt, root: created === undefined ? 'moved' : 'here', id, link, expires })
+  }
   const { default: qrcode } = await import('qrcode')
   // Black on white by colours in a terminal, whose own may be the other way round; without colours in a file.
   const form = process.stdout.isTTY ? ({ type: 'terminal', small: true } as const) : ({ type: 'utf8' } as const)
-  const code = await qrcode.toString(created.link, form)
+  const code = created === undefined ? '' : await qrcode.toString(created.link, form)
   for (const line of announcementLines(announcement, code)) print(line)
 }

@@ -35,6 +35,8 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   if (answer.coordinator !== null) lines.push(coordinatorLine(answer.coordinator))
   if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
   if (answer.names) lines.push(namesLine(answer.names))
+  if (answer.holdsRoot === true)
+    lines.push('root  held by this device: weft link create works here without the server’s key')
   lines.push(...(answer.refused ?? []).map(refusalLine))
   return [...lines.flatMap((line) => wrapTo(line, columns)), '', ...peerLines(answer.peers, view)]
 }
