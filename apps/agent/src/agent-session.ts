@@ -196,6 +196,7 @@ export class AgentSession implements NodeOwner {
         this.#relays.get(mesh)?.update(whole.relays ?? [])
       },
       onState: (state) => this.#node.tell({ kind: 'coordinator-state', mesh, coordinator: state }),
+      onRemoved: () => logger.warn('removed from the mesh'),
     })
     if (present === undefined) coordinator.start()
   }

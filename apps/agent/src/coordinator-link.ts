@@ -24,6 +24,8 @@ import { ChannelSocket } from './channel-socket.ts'
 export interface CoordinatorListener {
   onNetmap(netmap: Netmap, change: NetmapChange | undefined): void
   onState(state: CoordinatorState): void
+  /** This device is one of the mesh no more, says a revocation: base64. */
+  onRemoved(revocation: string): void
 }
 
 /** A `CoordinatorClient` with its WebSockets: asks, and is told netmaps once it is subscribed. */
@@ -119,6 +121,9 @@ export class CoordinatorLink {
         return
       case 'change':
         this.#listener?.onNetmap(output.netmap, output.change)
+        return
+      case 'removed':
+        this.#listener?.onRemoved(output.revocation)
         return
       case 'state':
         this.#onState(output)

@@ -22,6 +22,7 @@ import {
 } from './join.ts'
 import { linkKeyHash } from './join-links.ts'
 import { Refusal } from './refusal.ts'
+import { requireNotRevoked } from './revoking.ts'
 
 export interface BringBackWish {
   readonly record: Uint8Array
@@ -47,6 +48,7 @@ export async function bringBack(transaction: StoreTransaction, wish: BringBackWi
   if (record.channelKey !== wish.channelKey)
     throw new Refusal('record-refused', 'the record has another channel key than this channel')
   const proven = proveChain(wish.chain, record, place)
+  await requireNotRevoked(transaction, proven, place)
   const known = await transaction.device(record.nodeId)
   if (known !== undefined) return renewed(transaction, known, record, { wish, place })
   if ((await transaction.account(proven.account)) === undefined)

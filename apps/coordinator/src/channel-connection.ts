@@ -1,5 +1,5 @@
 import { assertNever, type Clock, type Duration, type IpAddress, type Logger } from '@weft/base'
-import type { ChannelResponder, MessageParts } from '@weft/coordinator-protocol'
+import type { ChannelResponder, MessageParts, ResponderOutput } from '@weft/coordinator-protocol'
 import type { PublicKey } from '@weft/keys'
 import type { RawData, WebSocket } from 'ws'
 import type { Counters, StrangerEvent } from './counters.ts'
@@ -78,6 +78,7 @@ export class ChannelConnection {
   #isKnown = false
   #heard = 0
   #remoteKey: PublicKey<'channel'> | undefined
+  #version = 0
   #turn: Promise<void> = Promise.resolve()
   #waiting = 0
   #isOver = false
@@ -115,6 +116,11 @@ export class ChannelConnection {
   /** The node's channel key, proven; `undefined` until the channel is open. */
   get remoteKey(): PublicKey<'channel'> | undefined {
     return this.#remoteKey
+  }
+
+  /** Of the messages; 0 until the channel is open. */
+  get version(): number {
+    return this.#version
   }
 
   tell(message: string | MessageParts): void {
@@ -169,7 +175,7 @@ export class ChannelConnection {
           this.#socket.send(output.frame)
           break
         case 'open':
-          this.#onOpen(output.remoteKey)
+          this.#onOpen(output)
           break
         case 'message':
           this.#onMessage(output.text)
@@ -183,8 +189,9 @@ export class ChannelConnection {
     }
   }
 
-  #onOpen(remoteKey: PublicKey<'channel'>): void {
+  #onOpen({ remoteKey, version }: Extract<ResponderOutput, { kind: 'open' }>): void {
     this.#remoteKey = remoteKey
+    this.#version = version
     clearTimeout(this.#deadline)
     this.#deadline = setTimeout(() => this.#end('never-registered', POLICY), this.#limits.registration)
     this.#logger.debug('channel open', { connection: this.number, source: this.source })

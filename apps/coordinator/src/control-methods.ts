@@ -1,6 +1,6 @@
 import { fromBase64 } from '@weft/base'
 import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
-import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
+import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import { StateError } from '@weft/state'
 import { StorageError } from '@weft/storage'
 import * as z from 'zod'
@@ -12,6 +12,7 @@ import { createdLink, depositedLink, linkPlace, linkSummaries } from './request-
 
 const MAX_TAGS = 16
 const MAX_PATH = 4096
+const MAX_REVOCATION_TEXT = 4 * Math.ceil(MAX_REVOCATION_LENGTH / 3)
 
 const nothing = z.strictObject({}).optional()
 const backupWish = z.strictObject({ file: z.string().startsWith('/').max(MAX_PATH) })
@@ -44,6 +45,7 @@ const someName = z.string().min(1).max(255)
 const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
 const renameParams = z.strictObject({ device: someName, name: someName })
 const removeParams = z.strictObject({ device: someName })
+const revokeParams = z.strictObject({ revocation: z.string().max(MAX_REVOCATION_TEXT) })
 const recordWish = z.strictObject({ name: someName, type: recordType, value: someName })
 const recordChoice = z.strictObject({
   name: someName,
@@ -93,6 +95,10 @@ export function controlMethods(options: {
     }),
     rename: method(renameParams, 'change', (params) => naming(coordinator, account, { method: 'rename', params })),
     remove: method(removeParams, 'change', (params) => naming(coordinator, account, { method: 'remove', params })),
+    revoke: method(revokeParams, 'change', async ({ revocation }) => {
+      await coordinator.revoke([fromBase64(revocation) ?? new Uint8Array()])
+      return {}
+    }),
     'name-add': method(recordWish, 'change', (params) => naming(coordinator, account, { method: 'name-add', params })),
     'name-list': method(nothing, 'read', () => naming(coordinator, account, { method: 'name-list', params: {} })),
     'name-remove': method(recordChoice, 'change', (params) =>

@@ -9,23 +9,25 @@ import {
   type Logger,
   type Prefix,
   type Random,
+  toBase64,
 } from '@weft/base'
 import type { NetmapRecord, Params } from '@weft/coordinator-protocol'
 import { meshPrefix } from '@weft/identity'
-import type { AccountId, CryptoProvider, NodeId, PublicKey } from '@weft/keys'
+import { type AccountId, type CryptoProvider, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
-import type { DeviceRow, RecordRow, StoreTransaction } from '@weft/storage'
+import type { DeviceRow, RecordRow, RevocationRow, StoreTransaction } from '@weft/storage'
 import { type BringBackWish, bringBack } from './bring-back.ts'
 import { type JoinWish, join } from './join.ts'
 import type { MeshFiles } from './mesh-files.ts'
 import { MeshLinks } from './mesh-links.ts'
-import { deviceCalled, newRecord, recordNameOf, renamed } from './mesh-names.ts'
+import { deviceCalled, newRecord, removeRecords, renamed } from './mesh-names.ts'
 import { applyChange, type Held, hasGivenOut, type MeshState } from './mesh-state.ts'
 import { type FeedInput, type FeedOutput, NetmapFeed, type Subscriber } from './netmap-feed.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
-import { Presence } from './presence.ts'
+import { notePresence, Presence } from './presence.ts'
 import { notedOf, noteSource, publish } from './publish.ts'
 import { Refusal } from './refusal.ts'
+import { type RevokingPlace, removeDevice, takeRevocations } from './revoking.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** Who asks, as the channel proves. */
@@ -48,7 +50,7 @@ export class Coordinator {
   readonly #feed: CoreRunner<FeedInput, FeedOutput>
   readonly #presence: Presence
   readonly #writes: WriteQueue<Outcome<unknown>>
-  readonly #disconnect: (node: NodeId) => void
+  readonly #disconnect: (node: NodeId, revocation: string | undefined) => void
   #state: MeshState
   #copied: number | undefined
   #expecting: NodeJS.Timeout | undefined
@@ -57,8 +59,8 @@ export class Coordinator {
     readonly files: MeshFiles
     readonly state: MeshState
     readonly tell: (subscribers: readonly Subscriber[], message: string) => void
-    /** Closes the channel of a device that was removed. */
-    readonly disconnect: (node: NodeId) => void
+    /** Closes the channel of a device that was removed; it is told the revocation, base64, where there is one. */
+    readonly disconnect: (node: NodeId, revocation: string | undefined) => void
     readonly crypto: CryptoProvider
     readonly random: Random
     readonly clock: Clock
@@ -220,12 +222,28 @@ export class Coordinator {
   async removeDevice(account: AccountId, device: string): Promise<DeviceRow> {
     const removed = await this.#write(async (transaction) => {
       const row = await deviceCalled(transaction, account, device, this.#namingPlace())
-      const changed = await transaction.nextNumber()
-      await transaction.removeDevice(row.id, changed)
-      return { result: row, changed: [], removed: [{ ...row, changed }] }
+      const { root } = this.#files
+      const signer = root.isHere ? root.signerOf(account) : undefined
+      return removeDevice(transaction, row, { signer, ...this.#revokingPlace() })
     })
+    if (!this.holdsRoot)
+      this.#logger.warn('device removed without a revocation', {
+        device: removed.id,
+        action: 'the root key was moved: its certificate holds for whoever is not told otherwise',
+      })
     this.#logger.info('device removed', { device: removed.id, name: removed.name })
     return removed
+  }
+
+  /** Those that were signed elsewhere, by whoever has the key. @throws {Refusal} */
+  async revoke(revocations: readonly Uint8Array[]): Promise<void> {
+    await this.#write((transaction) => takeRevocations(transaction, revocations, this.#revokingPlace()))
+  }
+
+  /** Because of which the node is no device any more: base64. */
+  revocationOf(node: NodeId): string | undefined {
+    const revokesIt = ({ revoked }: RevocationRow) => nodeIdOf(revoked as PublicKey<'identity'>, this.#crypto) === node
+    return this.#state.devices.has(node) ? undefined : this.#state.revocations.find(revokesIt)?.text
   }
 
   addRecord(account: AccountId, wish: Params<'name-add'>): Promise<NetmapRecord> {
@@ -239,16 +257,11 @@ export class Coordinator {
   }
 
   /** All of the name, or those of the type, or of the value, too. */
-  removeRecords(account: AccountId, { name: text, type, value }: Params<'name-remove'>): Promise<RecordRow[]> {
+  removeRecords(account: AccountId, choice: Params<'name-remove'>): Promise<RecordRow[]> {
     this.#requireFirst(account)
     return this.#write(async (transaction) => {
-      const name = recordNameOf(text)
-      const found = (await transaction.records()).filter(
-        (each) => each.name === name && (type ?? each.type) === each.type && (value ?? each.value) === each.value,
-      )
-      if (found.length === 0) throw new Refusal('not-found', `there is no such record of ${text}; see weft names list`)
-      for (const each of found) await transaction.removeRecord(each)
-      return this.#recordsChanged(transaction, found)
+      const removed = await removeRecords(transaction, choice)
+      return this.#recordsChanged(transaction, removed)
     })
   }
 
@@ -277,6 +290,10 @@ export class Coordinator {
 
   #namingPlace() {
     return { rootKey: this.#state.rootKey, crypto: this.#crypto }
+  }
+
+  #revokingPlace(): RevokingPlace {
+    return { mesh: this.#state.id, crypto: this.#crypto, at: this.#clock().wall }
   }
 
   #placeOf({ source }: Caller) {
@@ -314,18 +331,10 @@ export class Coordinator {
 
   async #writePresence(online: ReadonlyMap<NodeId, boolean>): Promise<void> {
     try {
-      await this.#write(async (transaction) => {
-        const changed: DeviceRow[] = []
-        let number: number | undefined
-        for (const [id, isOnline] of online) {
-          const device = await transaction.device(id)
-          if (device === undefined || device.online === isOnline) continue
-          number ??= await transaction.nextNumber()
-          await transaction.setOnline(id, isOnline, number)
-          changed.push({ ...device, online: isOnline, changed: number })
-        }
-        return { result: undefined, changed }
-      })
+      await this.#write(async (transaction) => ({
+        result: undefined,
+        changed: await notePresence(transaction, online),
+      }))
     } catch (error) {
       this.#logger.error('cannot note who is online', { reason: messageOf(error) })
       throw error
@@ -341,15 +350,16 @@ export class Coordinator {
     return result
   }
 
-  #apply({ changed, removed = [], records }: Outcome<unknown>): void {
-    const number = changed[0]?.changed ?? removed[0]?.changed ?? records?.number
+  #apply({ changed, removed = [], revocations = [], records }: Outcome<unknown>): void {
+    const number = changed[0]?.changed ?? removed[0]?.device.changed ?? revocations[0]?.changed ?? records?.number
     if (number === undefined) return
-    const gone = removed.map(({ id, accountId }) => ({ id, account: accountId }))
+    const gone = removed.map(({ device: { id, accountId } }) => ({ id, account: accountId }))
     this.#state = applyChange(this.#state, {
       number,
       devices: changed,
       ...(gone.length === 0 ? {} : { removed: gone.map(({ id }) => id) }),
       ...(records === undefined ? {} : { records: records.all }),
+      revocations,
     })
     const touched = changed.map((device) => device.id)
     this.#feed.tell({
@@ -359,7 +369,7 @@ export class Coordinator {
       removed: gone,
       hasNewRecords: records !== undefined,
     })
-    for (const { id } of gone) this.#disconnect(id)
+    for (const { device, revocation } of removed) this.#disconnect(device.id, revocation && toBase64(revocation.bytes))
   }
 }
 

@@ -16,6 +16,7 @@ import { freeName, nameFromHostName } from './device-name.ts'
 import { linkKeyHash, requireOpen } from './join-links.ts'
 import { topLabels } from './mesh-names.ts'
 import { Refusal } from './refusal.ts'
+import { requireNotRevoked } from './revoking.ts'
 
 export interface JoinWish {
   readonly record: Uint8Array
@@ -110,7 +111,7 @@ async function provenChain(
   const account = await transaction.account(link.accountId)
   if (account === undefined) throw new Refusal('link-unknown', 'the account of this join link is gone')
   const chain = encodeChain([account.certificate, link.certificate, wish.certificate])
-  proveChain(chain, record, place)
+  await requireNotRevoked(transaction, proveChain(chain, record, place), place)
   return chain
 }
 

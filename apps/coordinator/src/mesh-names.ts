@@ -11,7 +11,7 @@ import {
 } from '@weft/dns'
 import { nodeAddress6 } from '@weft/identity'
 import type { AccountId, CryptoProvider, PublicKey } from '@weft/keys'
-import type { DeviceRow, StoreTransaction } from '@weft/storage'
+import type { DeviceRow, RecordRow, StoreTransaction } from '@weft/storage'
 import { freeName } from './device-name.ts'
 import { Refusal } from './refusal.ts'
 
@@ -90,12 +90,26 @@ export async function newRecord(
 }
 
 /** Without the domain, in the letters of the wire. @throws {Refusal} `name-refused`. */
-export function recordNameOf(text: string): string {
+function recordNameOf(text: string): string {
   const whole = text.toLowerCase().replace(/\.$/, '')
   if (whole === MESH_DOMAIN) throw new Refusal('name-refused', `${text} is the mesh itself: name something below it`)
   if (whole.includes('.') && !whole.endsWith(BEHIND))
     throw new Refusal('name-refused', `${text} is not the mesh's to give: its names end in ${BEHIND}, as git${BEHIND}`)
   return hostOf(text, withoutDomain(whole))
+}
+
+/** All of the name, or those of the type, or of the value, too. @throws {Refusal} `not-found`. */
+export async function removeRecords(
+  transaction: StoreTransaction,
+  { name: text, type, value }: Params<'name-remove'>,
+): Promise<RecordRow[]> {
+  const name = recordNameOf(text)
+  const found = (await transaction.records()).filter(
+    (each) => each.name === name && (type ?? each.type) === each.type && (value ?? each.value) === each.value,
+  )
+  if (found.length === 0) throw new Refusal('not-found', `there is no such record of ${text}; see weft names list`)
+  for (const each of found) await transaction.removeRecord(each)
+  return found
 }
 
 /** The last labels of the records' names: no device is called so. */

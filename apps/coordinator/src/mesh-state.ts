@@ -1,7 +1,7 @@
 import { type Endpoint, type IpAddress, type Prefix, toBase64 } from '@weft/base'
 import type { NetmapPeer, NetmapRecord, NetmapRelay } from '@weft/coordinator-protocol'
 import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
-import type { AccountRow, DeviceRow, EpochRow, MeshRow, RecordRow } from '@weft/storage'
+import type { AccountRow, DeviceRow, EpochRow, MeshRow, RecordRow, RevocationRow } from '@weft/storage'
 import { toldEndpoints } from './published-endpoints.ts'
 
 /** A device as the netmaps of others show it, and what decides who those others are. Never changed, only replaced. */
@@ -38,6 +38,13 @@ export interface MeshState {
   readonly relays: readonly NetmapRelay[]
   /** The mesh's own, in a fixed order. */
   readonly records: readonly NetmapRecord[]
+  /** In the order in which they became known. */
+  readonly revocations: readonly RevocationState[]
+}
+
+/** A revocation as netmaps tell it. */
+export interface RevocationState extends RevocationRow {
+  readonly text: string
 }
 
 /** What one transaction did to the mesh. */
@@ -47,6 +54,8 @@ export interface MeshChange {
   readonly removed?: readonly NodeId[]
   /** All that there are then. */
   readonly records?: readonly RecordRow[]
+  /** Those that are new. */
+  readonly revocations?: readonly RevocationRow[]
 }
 
 export function meshStateOf(
@@ -57,9 +66,10 @@ export function meshStateOf(
     readonly relays?: readonly NetmapRelay[]
     readonly records?: readonly RecordRow[]
     readonly epochs?: readonly EpochRow[]
+    readonly revocations?: readonly RevocationRow[]
   } = {},
 ): MeshState {
-  const { relays = [], records = [], epochs = [] } = more
+  const { relays = [], records = [], epochs = [], revocations = [] } = more
   const empty: MeshState = {
     id: mesh.id,
     rootKey: mesh.rootKey,
@@ -73,6 +83,7 @@ export function meshStateOf(
     nodesByChannelKey: new Map(),
     relays,
     records: records.map(recordOf),
+    revocations: revocations.map(revocationStateOf),
   }
   return applyChange(empty, { number: mesh.number, devices })
 }
@@ -93,11 +104,30 @@ export function applyChange(state: MeshState, change: MeshChange): MeshState {
   }
   const wholeSince = change.removed === undefined ? state.wholeSince : change.number
   const records = change.records?.map(recordOf) ?? state.records
-  return { ...state, number: change.number, wholeSince, devices, nodesByChannelKey, records }
+  const revocations = withNewRevocations(state.revocations, change.revocations ?? [])
+  return { ...state, number: change.number, wholeSince, devices, nodesByChannelKey, records, revocations }
 }
 
 /** The schema of what nodes are told is narrower than the table: what it holds was checked when it was added. */
 const recordOf = (row: RecordRow): NetmapRecord => row as NetmapRecord
+
+/** What became known after a number. */
+export function revocationsSince(state: MeshState, number: number): readonly RevocationState[] {
+  return state.revocations.slice(state.revocations.findLastIndex(({ changed }) => changed <= number) + 1)
+}
+
+/** One takes the place of that of the same key by the same issuer. */
+function withNewRevocations(
+  before: readonly RevocationState[],
+  added: readonly RevocationRow[],
+): readonly RevocationState[] {
+  if (added.length === 0) return before
+  const isReplaced = ({ revoked, issuer }: RevocationState) =>
+    added.some((each) => each.revoked === revoked && each.issuer === issuer)
+  return [...before.filter((each) => !isReplaced(each)), ...added.map(revocationStateOf)]
+}
+
+const revocationStateOf = (row: RevocationRow): RevocationState => ({ ...row, text: toBase64(row.bytes) })
 
 /** What a node holds: the moment of the mesh that its netmap shows. */
 export interface Held {

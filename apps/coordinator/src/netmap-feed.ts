@@ -1,6 +1,7 @@
 import { assertNever, type Core, type Instant, later, milliseconds, type Now } from '@weft/base'
+import { INCOMPLETE, REVOCATIONS_SINCE } from '@weft/coordinator-protocol'
 import type { AccountId, NodeId } from '@weft/keys'
-import { type Held, hasGivenOut, type MeshState } from './mesh-state.ts'
+import { type Held, hasGivenOut, type MeshState, revocationsSince } from './mesh-state.ts'
 import { changeMessages, messageText, netmapMessages, touchedSince, withWhatIsUnnumbered } from './netmap-mapper.ts'
 
 /** Changes are gathered for so long: docs/protocols/channel.md. */
@@ -18,6 +19,8 @@ export type FeedInput =
       readonly node: NodeId
       /** What the node holds already. */
       readonly held: Held | undefined
+      /** Of its channel. */
+      readonly version: number
     }
   | { readonly kind: 'unsubscribe'; readonly subscriber: Subscriber }
   | {
@@ -44,6 +47,7 @@ export interface FeedOutput {
 interface Subscription {
   readonly node: NodeId
   readonly account: AccountId | undefined
+  readonly version: number
   /** What the node holds once everything it was sent has arrived. */
   number: number
 }
@@ -107,16 +111,36 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     return this.#due
   }
 
-  #subscribe({ subscriber, node, held }: Extract<FeedInput, { kind: 'subscribe' }>): void {
+  #subscribe({ subscriber, node, held, version }: Extract<FeedInput, { kind: 'subscribe' }>): void {
     const state = this.#state
     // It was removed while it was being admitted; its channel is closed.
     if (!state.devices.has(node)) return
     const messages =
-      held !== undefined && hasGivenOut(state, held) && held.number >= state.wholeSince
-        ? withWhatIsUnnumbered(changeMessages(state, node, held, touchedSince(state, held.number)), state)
-        : netmapMessages(state, node)
-    this.#subscriptions.set(subscriber, { node, account: state.devices.get(node)?.account, number: state.number })
+      held !== undefined && this.#mayResume(held, version)
+        ? withWhatIsUnnumbered(
+            changeMessages(
+              state,
+              node,
+              held,
+              touchedSince(state, held.number),
+              revokedSince(state, { ...held, version }),
+            ),
+            state,
+          )
+        : netmapMessages(state, node, revokedSince(state, { number: INCOMPLETE, version }).revocations)
+    const { account } = state.devices.get(node) ?? {}
+    this.#subscriptions.set(subscriber, { node, account, version, number: state.number })
     for (const message of messages) this.#tell([subscriber], messageText(message))
+  }
+
+  /**
+   * Whether it may be told what changed since. A node of version 1 may be one of before there were relays and records,
+   * which a change names also where there are none: then it is told the whole, which does not.
+   */
+  #mayResume(held: Held, version: number): boolean {
+    const { wholeSince, relays, records } = this.#state
+    const knowsAll = version >= REVOCATIONS_SINCE || relays.length > 0 || records.length > 0
+    return knowsAll && hasGivenOut(this.#state, held) && held.number >= wholeSince
   }
 
   #flush(): void {
@@ -148,20 +172,23 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   }
 
   /** Besides what there is of peers. */
-  #concerns({ node, number }: Subscription): boolean {
+  #concerns(subscription: Subscription): boolean {
+    const { node, number } = subscription
+    if ((revokedSince(this.#state, subscription).revocations ?? []).length > 0) return true
     return this.#hasNewRecords || (this.#state.devices.get(node)?.selfChanged ?? 0) > number
   }
 
-  /** All of one account who hold the same number and have not changed themselves are told the same. */
+  /** All of one account and version who hold the same number and have not changed themselves are told the same. */
   #telling(
-    { node, account, number }: Subscription,
+    { node, account, version, number }: Subscription,
     { news, remove }: { readonly news: readonly NodeId[]; readonly remove: readonly NodeId[] },
     shared: Map<string, SharedTelling>,
   ): SharedTelling {
-    const key = `${account} ${number} ${this.#touched.has(node) ? node : ''}`
+    const key = `${account} ${version} ${number} ${this.#touched.has(node) ? node : ''}`
     const known = shared.get(key)
     if (known !== undefined) return known
-    const more = { ...(this.#hasNewRecords ? { records: this.#state.records } : {}), remove }
+    const records = this.#hasNewRecords ? { records: this.#state.records } : {}
+    const more = { ...records, ...revokedSince(this.#state, { number, version }), remove }
     const held = { epoch: this.#state.epoch, number }
     const telling = { subscribers: [], texts: changeMessages(this.#state, node, held, news, more).map(messageText) }
     shared.set(key, telling)
@@ -171,6 +198,15 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   #tell(subscribers: readonly Subscriber[], message: string): void {
     this.#outputs.push({ kind: 'tell', subscribers, message })
   }
+}
+
+/** What became known after the number; nothing where the node knows nothing of revocations. */
+function revokedSince(
+  state: MeshState,
+  { number, version }: { readonly number: number; readonly version: number },
+): { readonly revocations?: readonly string[] } {
+  if (version < REVOCATIONS_SINCE) return {}
+  return { revocations: revocationsSince(state, number).map(({ text }) => text) }
 }
 
 const latest = (a: Instant, b: Instant | undefined): Instant => (b !== undefined && b > a ? b : a)

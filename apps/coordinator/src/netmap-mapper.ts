@@ -6,21 +6,31 @@ import type { DeviceState, Held, MeshState } from './mesh-state.ts'
 
 /** So that the longest message stays well below the channel's 16 MiB: a peer has at most some 9 KiB. */
 const PEERS_IN_ONE_MESSAGE = 1000
+/** Of at most 1.1 KiB each. */
+const REVOCATIONS_IN_ONE_MESSAGE = 2000
 
-/** The whole netmap of a node: a first message and, in a large mesh, changes that complete it. */
-export function netmapMessages(state: MeshState, id: NodeId): readonly (Netmap | NetmapChange)[] {
+/**
+ * The whole netmap of a node: a first message and, in a large mesh, changes that complete it.
+ * @param revocations all that count; `undefined` for a node that knows nothing of them.
+ */
+export function netmapMessages(
+  state: MeshState,
+  id: NodeId,
+  revocations?: readonly string[],
+): readonly (Netmap | NetmapChange)[] {
   const self = deviceOf(state, id)
-  const [peers = [], ...more] = inParts(peersAmong(state, id, state.devices.keys()))
+  const [first, ...more] = inParts(peersAmong(state, id, state.devices.keys()), revocations)
   const netmap: Netmap = {
     type: 'netmap',
     epoch: state.epoch,
     number: more.length === 0 ? state.number : INCOMPLETE,
     mesh: { id: state.id, rootKey: state.rootKey, domain: MESH_DOMAIN, range: state.range },
     self: selfOf(self),
-    peers,
+    peers: first?.peers ?? [],
     grants: [{ reason: 'own devices', account: self.account, protocol: 'any' }],
     ...(state.relays.length === 0 ? {} : { relays: state.relays }),
     ...(state.records.length === 0 ? {} : { records: state.records }),
+    ...(revocations === undefined ? {} : { revocations: first?.revocations ?? [] }),
   }
   return [netmap, ...changesOf(state, { epoch: state.epoch, number: INCOMPLETE }, more)]
 }
@@ -31,10 +41,13 @@ export function changeMessages(
   id: NodeId,
   from: Held,
   touched: Iterable<NodeId>,
-  more: Pick<NetmapChange, 'records'> & { readonly remove?: readonly NodeId[] } = {},
+  {
+    revocations,
+    ...more
+  }: Pick<NetmapChange, 'records' | 'revocations'> & { readonly remove?: readonly NodeId[] } = {},
 ): readonly NetmapChange[] {
   const self = deviceOf(state, id)
-  const changes = changesOf(state, from, inParts(peersAmong(state, id, touched)))
+  const changes = changesOf(state, from, inParts(peersAmong(state, id, touched), revocations))
   const also = { ...(self.selfChanged > from.number ? { self: selfOf(self) } : {}), ...more }
   return changes.map((change, index) => (index === changes.length - 1 ? { ...change, ...also } : change))
 }
@@ -82,8 +95,8 @@ function mayFollow(state: MeshState, id: NodeId, other: NodeId): boolean {
 }
 
 /** All but the last lead to where they come from, so that only a node that was told all of them holds the new number. */
-function changesOf(state: MeshState, from: Held, parts: readonly NetmapPeer[][]): readonly NetmapChange[] {
-  return parts.map((upsert, index) => {
+function changesOf(state: MeshState, from: Held, parts: readonly Part[]): readonly NetmapChange[] {
+  return parts.map(({ peers: upsert, revocations }, index) => {
     const isLast = index === parts.length - 1
     return {
       type: 'change',
@@ -93,14 +106,27 @@ function changesOf(state: MeshState, from: Held, parts: readonly NetmapPeer[][])
       ...(isLast && from.epoch !== state.epoch ? { next: state.epoch } : {}),
       upsert,
       remove: [],
+      ...(revocations.length === 0 ? {} : { revocations }),
     }
   })
 }
 
-function inParts(peers: readonly NetmapPeer[]): NetmapPeer[][] {
-  const parts: NetmapPeer[][] = []
-  for (let at = 0; at === 0 || at < peers.length; at += PEERS_IN_ONE_MESSAGE)
-    parts.push(peers.slice(at, at + PEERS_IN_ONE_MESSAGE))
+/** What one message tells. */
+interface Part {
+  readonly peers: readonly NetmapPeer[]
+  readonly revocations: readonly string[]
+}
+
+/** At least one. */
+function inParts(peers: readonly NetmapPeer[], revocations: readonly string[] = []): readonly Part[] {
+  const peersAt = (part: number) => part * PEERS_IN_ONE_MESSAGE
+  const revocationsAt = (part: number) => part * REVOCATIONS_IN_ONE_MESSAGE
+  const parts: Part[] = []
+  for (let i = 0; i === 0 || peersAt(i) < peers.length || revocationsAt(i) < revocations.length; i++)
+    parts.push({
+      peers: peers.slice(peersAt(i), peersAt(i + 1)),
+      revocations: revocations.slice(revocationsAt(i), revocationsAt(i + 1)),
+    })
   return parts
 }
 

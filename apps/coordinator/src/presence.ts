@@ -1,4 +1,5 @@
 import type { NodeId } from '@weft/keys'
+import type { DeviceRow, StoreTransaction } from '@weft/storage'
 
 /**
  * Who is online: a device is while it has a channel that wants its netmap. What changes while the last change is being
@@ -74,4 +75,21 @@ export class Presence {
       }
     }
   }
+}
+
+/** The devices that are not as they were, all with one number. */
+export async function notePresence(
+  transaction: StoreTransaction,
+  online: ReadonlyMap<NodeId, boolean>,
+): Promise<readonly DeviceRow[]> {
+  const changed: DeviceRow[] = []
+  let number: number | undefined
+  for (const [id, isOnline] of online) {
+    const device = await transaction.device(id)
+    if (device === undefined || device.online === isOnline) continue
+    number ??= await transaction.nextNumber()
+    await transaction.setOnline(id, isOnline, number)
+    changed.push({ ...device, online: isOnline, changed: number })
+  }
+  return changed
 }

@@ -2,9 +2,11 @@ import { assertNever, fromBase64, invariant, type Logger, toBase64 } from '@weft
 import {
   type Answer,
   type AnswerError,
+  type FromCoordinator,
   type LinkSummary,
   type Method,
   type Params,
+  REVOCATIONS_SINCE,
   readFromNode,
   requestIdOf,
 } from '@weft/coordinator-protocol'
@@ -65,9 +67,12 @@ export class RequestDesk implements ChannelDesk {
     }
   }
 
-  /** Ends the channel of a device that was removed. */
-  disconnect(node: NodeId): void {
-    this.#byNode.get(node)?.close()
+  /** Ends the channel of a device that was removed; it is told so. */
+  disconnect(node: NodeId, revocation: string | undefined): void {
+    const connection = this.#byNode.get(node)
+    if (connection === undefined) return
+    tellRemoved(connection, revocation)
+    connection.close()
   }
 
   closed(connection: ChannelConnection): void {
@@ -111,6 +116,11 @@ export class RequestDesk implements ChannelDesk {
         await coordinator.publish(caller, { endpoints, record: record === undefined ? undefined : bytesOf(record) })
         return emptyAnswer(id)
       }
+      case 'revoke':
+        // Whoever is no device brings nothing, so that strangers cost no write.
+        coordinator.accountOf(caller)
+        await coordinator.revoke(request.params.revocations.map(bytesOf))
+        return emptyAnswer(id)
       case 'link-create': {
         const wish = { ...request.params, account: coordinator.accountOf(caller), printedAtStart: false }
         const created = await coordinator.links.create(wish, this.#endpoints())
@@ -170,11 +180,13 @@ export class RequestDesk implements ChannelDesk {
     { caller, connection }: { readonly caller: Caller; readonly connection: ChannelConnection },
   ): Promise<Answered> {
     const held = epoch === undefined || number === undefined ? undefined : { epoch, number }
+    const { version } = connection
+    if (!this.#coordinator.isDevice(caller.channelKey)) tellRemoved(connection, this.#coordinator.revocationOf(node))
     await this.#coordinator.admit(caller, node, held)
     return {
       ...emptyAnswer(id),
       afterwards: () => {
-        this.#coordinator.subscribe({ subscriber: connection.number, node, held })
+        this.#coordinator.subscribe({ subscriber: connection.number, node, held, version })
         this.#replace(connection, node)
       },
     }
@@ -203,6 +215,11 @@ export class RequestDesk implements ChannelDesk {
     this.#logger.error('request failed', { method, reason })
     return { code: 'failed', message: 'the coordinator could not do it: its log says why; try again later' }
   }
+}
+
+function tellRemoved(connection: ChannelConnection, revocation: string | undefined): void {
+  if (revocation === undefined || connection.version < REVOCATIONS_SINCE) return
+  connection.tell(JSON.stringify({ type: 'removed', revocation } satisfies FromCoordinator))
 }
 
 export function createdLink({ row, text }: { readonly row: LinkRow; readonly text: string }) {

@@ -25,6 +25,7 @@ import { type MeshFiles, newEpoch, openMeshFiles } from './mesh-files.ts'
 import { type MeshState, meshStateOf } from './mesh-state.ts'
 import { type RelayBeside, relayIdOf, relayInNetmap } from './relay-beside.ts'
 import { createdLink, RequestDesk } from './request-desk.ts'
+import { revocationsNow } from './revoking.ts'
 import { verifiedDevices } from './verified-devices.ts'
 
 /** A start takes one; what a node holds from an older one is not resumed. */
@@ -114,7 +115,7 @@ async function start(
     files,
     state: await firstState(files, options, relayInNetmap(relayId, endpoints(), options.relay?.stunPort)),
     tell: (subscribers, message) => channels.tell(subscribers, message),
-    disconnect: (node) => desk.disconnect(node),
+    disconnect: (node, revocation) => desk.disconnect(node, revocation),
     crypto: nativeCrypto,
     random: systemRandom,
     clock,
@@ -210,6 +211,7 @@ export function firstState(
       relays: relay === undefined ? [] : relays,
       records: await transaction.records(),
       epochs: await transaction.epochs(),
+      revocations: await revocationsNow(transaction, clock().wall),
     })
   })
 }

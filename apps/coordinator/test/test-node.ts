@@ -55,6 +55,7 @@ export class TestChannel {
     keys: NodeKeys,
     coordinatorKey: PublicKey<'coordinator'>,
     spy: (frame: Uint8Array) => void,
+    version: number | undefined,
   ) {
     this.#spy = spy
     this.#socket = new WebSocket(url, 'weft.channel.1')
@@ -64,6 +65,7 @@ export class TestChannel {
       coordinatorKey,
       channelKey: keys.channel,
       at: wallTime(Date.now()),
+      ...(version === undefined ? {} : { version }),
     })
     this.#socket.on('message', (data: Buffer) => this.#receive(data))
     this.#socket.on('error', (error) => this.#opened.reject(error))
@@ -78,8 +80,9 @@ export class TestChannel {
     keys: NodeKeys,
     key: PublicKey<'coordinator'>,
     spy: (frame: Uint8Array) => void = () => {},
+    version?: number,
   ): Promise<TestChannel> {
-    const channel = new TestChannel(url, keys, key, spy)
+    const channel = new TestChannel(url, keys, key, spy, version)
     await channel.#opened.promise
     return channel
   }
@@ -169,6 +172,8 @@ export class TestNode {
   address4: IpAddress | undefined
   chain: Uint8Array | undefined
   name: string | undefined
+  /** The highest of the messages that it speaks; the newest where it is left away. */
+  version: number | undefined
 
   constructor(link: string, hostName: string, keys: NodeKeys = generateNodeKeys(random)) {
     this.keys = keys
@@ -183,7 +188,13 @@ export class TestNode {
   }
 
   connectTo(host: string, port: number): Promise<TestChannel> {
-    return TestChannel.open(`ws://${host}:${port}/v1/channel`, this.keys, this.link.coordinatorKey)
+    return TestChannel.open(
+      `ws://${host}:${port}/v1/channel`,
+      this.keys,
+      this.link.coordinatorKey,
+      undefined,
+      this.version,
+    )
   }
 
   /** The certificate that lets this node in, made with the link as a joining node does. */

@@ -5,4 +5,4 @@ export type { AccountRow, DeviceRow, EpochRow, LinkRow, MeshRow } from './rows.t
 export { StorageError, type StorageErrorCode } from './storage-error.ts'
 export { Store } from './store.ts'
 export type { StoreTransaction } from './store-transaction.ts'
-export type { RecordRow } from './tables.ts'
+export type { RecordRow, RevocationRow } from './tables.ts'

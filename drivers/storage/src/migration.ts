@@ -2,6 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import { firstTables } from './migrations/0001-first-tables.ts'
 import { names } from './migrations/0002-names.ts'
 import { epochs } from './migrations/0003-epochs.ts'
+import { revocations } from './migrations/0004-revocations.ts'
 
 /** What differs between databases in how the same table is made. */
 interface SchemaDialect {
@@ -17,7 +18,7 @@ export interface Migration {
   up(transaction: Transaction<never>, dialect: SchemaDialect): Promise<void>
 }
 
-const migrations: readonly Migration[] = [firstTables, names, epochs]
+const migrations: readonly Migration[] = [firstTables, names, epochs, revocations]
 
 /** The newest version of the schema that this program knows. */
 export const SCHEMA_VERSION = migrations.length

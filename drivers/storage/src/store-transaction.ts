@@ -12,7 +12,7 @@ import {
   linkOf,
   type MeshRow,
 } from './rows.ts'
-import type { RecordRow, Tables } from './tables.ts'
+import type { RecordRow, RevocationRow, Tables } from './tables.ts'
 
 /** What can be asked and done within one transaction. Reads see what was written before in the same one. */
 export class StoreTransaction {
@@ -200,6 +200,39 @@ export class StoreTransaction {
       .where('type', '=', type)
       .where('value', '=', value)
       .execute()
+  }
+
+  /** In the order in which they became known. */
+  revocations(): Promise<RevocationRow[]> {
+    return this.#sql.selectFrom('revocations').selectAll().orderBy('changed').orderBy('revoked').execute()
+  }
+
+  /** Of any of these keys, whoever signed. */
+  revocationsOf(keys: readonly RevocationRow['revoked'][]): Promise<RevocationRow[]> {
+    return this.#sql.selectFrom('revocations').selectAll().where('revoked', 'in', keys).execute()
+  }
+
+  async countRevocations(): Promise<number> {
+    const row = await this.#sql
+      .selectFrom('revocations')
+      .select((of) => of.fn.countAll().as('count'))
+      .executeTakeFirst()
+    return Number(row?.count ?? 0)
+  }
+
+  /** In place of one of the same key by the same issuer. */
+  async putRevocation(revocation: RevocationRow): Promise<void> {
+    const { bytes, keptUntil, changed } = revocation
+    await this.#sql
+      .insertInto('revocations')
+      .values(revocation)
+      .onConflict((on) => on.columns(['revoked', 'issuer']).doUpdateSet({ bytes, keptUntil, changed }))
+      .execute()
+  }
+
+  /** Those that nobody must know any more at that moment. */
+  async removeRevocations(keptBefore: number): Promise<void> {
+    await this.#sql.deleteFrom('revocations').where('keptUntil', '<', keptBefore).execute()
   }
 
   async link(id: string): Promise<LinkRow | undefined> {

@@ -13,6 +13,7 @@ export interface Tables {
   links: LinkTable
   linkUses: LinkUseTable
   records: RecordRow
+  revocations: RevocationRow
 }
 
 interface MeshTable {
@@ -76,6 +77,16 @@ export interface RecordRow {
   readonly name: string
   readonly type: 'A' | 'AAAA' | 'CNAME' | 'TXT'
   readonly value: string
+}
+
+/** A key that was revoked, by whom, and the signed bytes that say so. */
+export interface RevocationRow {
+  readonly revoked: PublicKey<'account'> | PublicKey<'link'> | PublicKey<'identity'>
+  readonly issuer: PublicKey<'root'> | PublicKey<'account'>
+  readonly bytes: Uint8Array
+  readonly keptUntil: number
+  /** The mesh's number when it became known. */
+  readonly changed: number
 }
 
 interface LinkUseTable {

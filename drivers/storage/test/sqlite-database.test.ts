@@ -33,6 +33,7 @@ describe('a database file', () => {
       'links',
       'mesh',
       'records',
+      'revocations',
     ])
     assert.ok(ours.every((table) => table.strict === 1))
     assert.equal(database.prepare('pragma foreign_key_list(devices)').get()?.table, 'accounts')

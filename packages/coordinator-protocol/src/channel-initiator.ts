@@ -4,9 +4,13 @@ import type { CryptoProvider, PrivateKey, PublicKey } from '@weft/keys'
 import { IkInitiator } from '@weft/noise'
 import { ChannelEnd, type EndOutput } from './channel-end.ts'
 import { MAX_MESSAGE_TO_COORDINATOR, MAX_MESSAGE_TO_NODE } from './channel-frames.ts'
-import { CHANNEL_VERSION, ChannelStream, PROLOGUE } from './channel-stream.ts'
+import { CHANNEL_VERSION, ChannelStream, FIRST_CHANNEL_VERSION, PROLOGUE } from './channel-stream.ts'
 
-type Opened = Record<never, never>
+/** Of the messages from here on. */
+interface Opened {
+  readonly version: number
+}
+
 export type ChannelOutput = EndOutput<Opened>
 
 type Phase = { readonly kind: 'certificate' } | { readonly kind: 'handshake'; readonly noise: IkInitiator }
@@ -23,6 +27,7 @@ export class ChannelInitiator extends ChannelEnd<Opened> {
     readonly coordinatorKey: PublicKey<'coordinator'>
     readonly channelKey: PrivateKey<'channel'>
     readonly at: WallTime
+    readonly version?: number
   }
   #phase: Phase = { kind: 'certificate' }
 
@@ -33,6 +38,8 @@ export class ChannelInitiator extends ChannelEnd<Opened> {
     readonly channelKey: PrivateKey<'channel'>
     /** The moment at which the coordinator's certificate must hold. */
     readonly at: WallTime
+    /** The highest to speak; the newest where it is left away. */
+    readonly version?: number
   }) {
     super()
     this.#options = options
@@ -63,7 +70,7 @@ export class ChannelInitiator extends ChannelEnd<Opened> {
         localPrivateKey: channelKey,
         remotePublicKey: certificate.channelKey,
       })
-      this.write(noise.writeFirst(Uint8Array.of(CHANNEL_VERSION)))
+      this.write(noise.writeFirst(Uint8Array.of(this.#highest)))
       this.#phase = { kind: 'handshake', noise }
     } catch (error) {
       if (error instanceof IdentityError) this.failBecause(error.code, error.message)
@@ -79,11 +86,16 @@ export class ChannelInitiator extends ChannelEnd<Opened> {
       this.fail('handshake-refused')
       return
     }
-    if (second.payload.length !== 1 || second.payload[0] !== CHANNEL_VERSION) {
+    const [version = 0] = second.payload
+    if (second.payload.length !== 1 || version < FIRST_CHANNEL_VERSION || version > this.#highest) {
       this.fail('version-unknown')
       return
     }
     const limits = { sent: MAX_MESSAGE_TO_COORDINATOR, received: MAX_MESSAGE_TO_NODE }
-    this.transitionToOpen(new ChannelStream(second.transport, limits), {})
+    this.transitionToOpen(new ChannelStream(second.transport, limits), { version })
+  }
+
+  get #highest(): number {
+    return this.#options.version ?? CHANNEL_VERSION
   }
 }

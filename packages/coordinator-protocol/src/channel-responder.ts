@@ -3,18 +3,20 @@ import type { CryptoProvider, PrivateKey, PublicKey } from '@weft/keys'
 import { IkResponder } from '@weft/noise'
 import { ChannelEnd, type EndOutput } from './channel-end.ts'
 import { MAX_MESSAGE_TO_COORDINATOR, MAX_MESSAGE_TO_NODE } from './channel-frames.ts'
-import { CHANNEL_VERSION, ChannelStream, PROLOGUE } from './channel-stream.ts'
+import { CHANNEL_VERSION, ChannelStream, FIRST_CHANNEL_VERSION, PROLOGUE } from './channel-stream.ts'
 
 /** The node's channel key is alive: it is no replay. */
 interface Opened {
   readonly remoteKey: PublicKey<'channel'>
+  /** Of the messages from here on. */
+  readonly version: number
 }
 
 export type ResponderOutput = EndOutput<Opened>
 
 type Phase =
   | { readonly kind: 'handshake'; readonly noise: IkResponder }
-  | { readonly kind: 'proving'; readonly stream: ChannelStream; readonly remoteKey: PublicKey<'channel'> }
+  | ({ readonly kind: 'proving'; readonly stream: ChannelStream } & Opened)
 
 /**
  * The coordinator's end of one connection. docs/protocols/channel.md
@@ -23,6 +25,7 @@ type Phase =
  * it, and acts on nothing until a frame opens.
  */
 export class ChannelResponder extends ChannelEnd<Opened> {
+  readonly #highest: number
   #phase: Phase
 
   constructor(options: {
@@ -31,8 +34,11 @@ export class ChannelResponder extends ChannelEnd<Opened> {
     readonly channelKey: PrivateKey<'channel'>
     /** For this channel key, by the coordinator's key. */
     readonly certificate: Uint8Array
+    /** The highest to speak; the newest where it is left away. */
+    readonly version?: number
   }) {
     super()
+    this.#highest = options.version ?? CHANNEL_VERSION
     const { crypto, random, channelKey, certificate } = options
     const prologue = concatBytes(utf8(PROLOGUE), certificate)
     this.#phase = {
@@ -49,7 +55,7 @@ export class ChannelResponder extends ChannelEnd<Opened> {
         this.#onFirst(phase.noise, frame)
         return
       case 'proving':
-        this.openWith(phase.stream, { remoteKey: phase.remoteKey }, frame)
+        this.openWith(phase.stream, { remoteKey: phase.remoteKey, version: phase.version }, frame)
         return
       default:
         assertNever(phase)
@@ -62,17 +68,19 @@ export class ChannelResponder extends ChannelEnd<Opened> {
       this.fail('handshake-refused')
       return
     }
-    if ((first.payload[0] ?? 0) < CHANNEL_VERSION) {
+    const version = Math.min(first.payload[0] ?? 0, this.#highest)
+    if (version < FIRST_CHANNEL_VERSION) {
       this.fail('version-unknown')
       return
     }
-    const { message, transport } = noise.writeSecond(Uint8Array.of(CHANNEL_VERSION))
+    const { message, transport } = noise.writeSecond(Uint8Array.of(version))
     this.write(message)
     const limits = { sent: MAX_MESSAGE_TO_NODE, received: MAX_MESSAGE_TO_COORDINATOR }
     this.#phase = {
       kind: 'proving',
       stream: new ChannelStream(transport, limits),
       remoteKey: first.remotePublicKey,
+      version,
     }
   }
 }

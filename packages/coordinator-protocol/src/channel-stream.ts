@@ -29,5 +29,8 @@ export class ChannelStream {
 
 /** What the handshake begins with on both sides, before the coordinator's certificate. */
 export const PROLOGUE = 'weft channel 1\0'
-/** The highest, and only, version of the messages inside. */
-export const CHANNEL_VERSION = 1
+/** Of the messages inside: 1, and 2 with revocations. The highest that both ends speak is used. */
+export const CHANNEL_VERSION = 2
+export const FIRST_CHANNEL_VERSION = 1
+/** Netmaps tell what was revoked, `revoke` is understood, and who was removed is told so. */
+export const REVOCATIONS_SINCE = 2

@@ -93,6 +93,8 @@ export type ClientOutput =
   | { readonly kind: 'netmap'; readonly netmap: Netmap }
   /** `netmap` is what the change led to. */
   | { readonly kind: 'change'; readonly change: NetmapChange; readonly netmap: Netmap }
+  /** This device is one of the mesh no more: base64. Whether it holds is its owner's to see. */
+  | { readonly kind: 'removed'; readonly revocation: string }
   | ClientState
 
 /** For people: what a connection leads to. */

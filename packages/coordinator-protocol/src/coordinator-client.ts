@@ -24,6 +24,7 @@ type Phase =
       readonly kind: 'connected'
       readonly connection: number
       readonly channel: ChannelInitiator
+      readonly version: number
       readonly liveness: Liveness
     }
   | { readonly kind: 'waiting'; readonly until: Instant }
@@ -138,9 +139,13 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
     for (const { connection, endpoint } of round.attempts) this.#outputs.push({ kind: 'connect', connection, endpoint })
   }
 
-  #transitionToConnected({ connection, endpoint }: Attempt, channel: ChannelInitiator, now: Now): void {
+  #transitionToConnected(
+    { connection, endpoint }: Attempt,
+    opened: Pick<Connected, 'channel' | 'version'>,
+    now: Now,
+  ): void {
     this.#closeAll(connection)
-    const phase: Connected = { kind: 'connected', connection, channel, liveness: new Liveness(now.instant) }
+    const phase: Connected = { kind: 'connected', connection, ...opened, liveness: new Liveness(now.instant) }
     this.#phase = phase
     this.#tellState({ kind: 'state', state: 'connected', since: now.wall, endpoint })
     // The coordinator waits for a first frame, to know that this is no replay.
@@ -192,7 +197,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
         break
       case 'open': {
         const attempt = this.#attempt(connection)
-        if (attempt !== undefined) this.#transitionToConnected(attempt, channel, now)
+        if (attempt !== undefined) this.#transitionToConnected(attempt, { channel, version: output.version }, now)
         break
       }
       case 'message':
@@ -251,6 +256,9 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
       case 'change':
         this.#follow(this.#subscription?.onChange(message), now)
         break
+      case 'removed':
+        this.#outputs.push({ kind: 'removed', revocation: message.revocation })
+        break
       default:
         assertNever(message)
     }
@@ -262,7 +270,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   }
 
   #subscribe(now: Now): void {
-    if (this.#phase.kind === 'connected') this.#follow(this.#subscription?.begin(), now)
+    if (this.#phase.kind === 'connected') this.#follow(this.#subscription?.begin(this.#phase.version), now)
   }
 
   #follow(step: SubscriptionStep | undefined, now: Now): void {

@@ -14,7 +14,16 @@ import {
   publicKey,
   tag,
 } from './fields.ts'
-import { chainText, changeSchema, endpoints, MAX_RECORDS, netmapSchema, recordSchema, recordText } from './netmap.ts'
+import {
+  chainText,
+  changeSchema,
+  endpoints,
+  MAX_RECORDS,
+  netmapSchema,
+  recordSchema,
+  recordText,
+  revocationText,
+} from './netmap.ts'
 
 /** What node and coordinator say to each other through the channel. Unknown fields are refused. docs/protocols/channel.md */
 
@@ -24,6 +33,8 @@ const MAX_LINKS = 50_000
 const MAX_LINK_ENDPOINTS = 8
 const MAX_TAGS = 16
 const MAX_ERROR_LENGTH = 1024
+/** Those of the greatest length fit into one message to the coordinator. */
+export const MAX_REVOCATIONS_AT_ONCE = 50
 const MAX_MOMENT_LENGTH = 32
 /** Seconds: ten years. */
 const MAX_LINK_LIFE = 315_360_000
@@ -134,6 +145,13 @@ const methods = {
     params: z.strictObject({ device: wantedName }).readonly(),
     result: z.strictObject({ id: nodeId, name: deviceName }).readonly(),
   },
+  /** Signed elsewhere: whoever brings it needs no right of its own. Since version 2. */
+  revoke: {
+    params: z
+      .strictObject({ revocations: z.array(revocationText).min(1).max(MAX_REVOCATIONS_AT_ONCE).readonly() })
+      .readonly(),
+    result: nothing,
+  },
   'name-add': {
     params: z.strictObject({ name: wantedName, type: recordType, value: wantedName }).readonly(),
     result: z.strictObject({ record: recordSchema }).readonly(),
@@ -204,6 +222,7 @@ export const requestSchema = z.discriminatedUnion('method', [
   requestOf('link-revoke'),
   requestOf('rename'),
   requestOf('remove'),
+  requestOf('revoke'),
   requestOf('name-add'),
   requestOf('name-list'),
   requestOf('name-remove'),
@@ -233,11 +252,14 @@ export type Answer<M extends Method = Method> =
   | { readonly type: 'answer'; readonly id: number; readonly result: Result<M> }
   | { readonly type: 'answer'; readonly id: number; readonly error: AnswerError }
 
+/** To a device that is one of the mesh no more, before its channel is closed, and when it comes again. Since version 2. */
+const removedSchema = z.strictObject({ type: z.literal('removed'), revocation: revocationText }).readonly()
+
 const ping = z.strictObject({ type: z.literal('ping') }).readonly()
 const pong = z.strictObject({ type: z.literal('pong') }).readonly()
 
 const fromNode = z.union([requestSchema, ping])
-const fromCoordinator = z.union([netmapSchema, changeSchema, answerSchema, pong])
+const fromCoordinator = z.union([netmapSchema, changeSchema, answerSchema, removedSchema, pong])
 
 export type FromNode = z.infer<typeof fromNode>
 export type FromCoordinator = z.infer<typeof fromCoordinator>

@@ -1,7 +1,8 @@
 import { assertNever, type Instant, invariant, later, seconds } from '@weft/base'
 import type { NodeId } from '@weft/keys'
+import { REVOCATIONS_SINCE } from './channel-stream.ts'
 import type { ClientOutput } from './client-interface.ts'
-import type { FromCoordinator, Method, Params } from './messages.ts'
+import { type FromCoordinator, MAX_REVOCATIONS_AT_ONCE, type Method, type Params } from './messages.ts'
 import type { Netmap, NetmapChange } from './netmap.ts'
 import { type Followed, NetmapFollower } from './netmap-follower.ts'
 
@@ -16,7 +17,7 @@ export type SubscriptionStep =
   | { readonly kind: 'fault'; readonly reason: string }
 
 /** A request to be sent, of which `sent` is told the number. */
-type Ask = AskOf<'subscribe' | 'bring-back'>
+type Ask = AskOf<'subscribe' | 'bring-back' | 'revoke'>
 type AskOf<M extends Method> = M extends Method
   ? { readonly kind: 'ask'; readonly method: M; readonly params: Params<M> }
   : never
@@ -34,7 +35,7 @@ const NOTHING: SubscriptionStep = { kind: 'nothing' }
 /**
  * A node's wish to be told its netmap, over any number of channels. It subscribes with what it holds. A coordinator
  * whose database is an older copy does not know the device, or not what it holds: then the node brings back what it
- * knows of itself, once on each channel, and subscribes for the whole.
+ * knows of itself and of what was revoked, once on each channel, and subscribes for the whole.
  */
 export class NetmapSubscription {
   readonly #node: NodeId
@@ -43,6 +44,9 @@ export class NetmapSubscription {
   #held: Netmap | undefined
   #pending: { readonly id: number; readonly method: Ask['method']; readonly deadline: Instant } | undefined
   #hasBroughtBack = false
+  #version = 0
+  /** What is still to be brought back; `undefined` until there is an older copy on this channel. */
+  #toBringBack: string[] | undefined
 
   constructor(options: { readonly node: NodeId; readonly held?: Netmap; readonly proof?: OwnProof }) {
     this.#node = options.node
@@ -56,10 +60,15 @@ export class NetmapSubscription {
     return this.#pending?.deadline
   }
 
-  /** On a new channel. */
-  begin(): SubscriptionStep {
+  /** On a new channel, of that version. */
+  begin(version: number): SubscriptionStep {
     this.#hasBroughtBack = false
-    return this.#subscribe(this.#follower.subscribe())
+    this.#toBringBack = undefined
+    this.#version = version
+    const held = this.#follower.subscribe()
+    // A netmap of version 1 does not tell what was revoked, and changes since then would not either.
+    const lacksRevocations = version >= REVOCATIONS_SINCE && this.#held?.revocations === undefined
+    return lacksRevocations ? this.#subscribeForWhole() : this.#subscribe(held)
   }
 
   sent({ method }: Ask, id: number, now: Instant): void {
@@ -79,11 +88,13 @@ export class NetmapSubscription {
   onAnswer(answer: Answer): SubscriptionStep {
     const method = this.#pending?.method
     this.#pending = undefined
-    if (!('error' in answer)) return method === 'bring-back' ? this.#subscribeForWhole() : NOTHING
+    if (!('error' in answer)) return method === 'subscribe' ? NOTHING : this.#bringBackRevocations()
     const { code, message } = answer.error
+    // What could not be handed over now, another node will, or this one on its next channel.
+    if (method === 'revoke') return this.#subscribeForWhole()
     const isLost = code === 'not-registered' || code === 'database-older'
     if (method === 'subscribe' && isLost && this.#mayBringBack()) return this.#bringBack()
-    return code === 'database-older' ? this.#subscribeForWhole() : { kind: 'fault', reason: message }
+    return code === 'database-older' ? this.#bringBackRevocations() : { kind: 'fault', reason: message }
   }
 
   onNetmap(netmap: Netmap): SubscriptionStep {
@@ -121,6 +132,13 @@ export class NetmapSubscription {
   #subscribeForWhole(): SubscriptionStep {
     this.#follower.forget()
     return this.#subscribe({})
+  }
+
+  #bringBackRevocations(): SubscriptionStep {
+    this.#toBringBack ??= this.#version < REVOCATIONS_SINCE ? [] : [...(this.#held?.revocations ?? [])]
+    const revocations = this.#toBringBack.splice(0, MAX_REVOCATIONS_AT_ONCE)
+    if (revocations.length === 0) return this.#subscribeForWhole()
+    return { kind: 'ask', method: 'revoke', params: { revocations } }
   }
 
   #mayBringBack(): boolean {

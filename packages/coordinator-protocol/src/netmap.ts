@@ -1,4 +1,4 @@
-import { isLinkUrl, MAX_CHAIN_LENGTH, RECORD_LENGTH } from '@weft/identity'
+import { isLinkUrl, MAX_CHAIN_LENGTH, MAX_REVOCATION_LENGTH, MAX_REVOCATIONS, RECORD_LENGTH } from '@weft/identity'
 import type { NodeId } from '@weft/keys'
 import * as z from 'zod'
 import {
@@ -41,6 +41,7 @@ export const INCOMPLETE = 0
 
 export const recordText = base64({ minBytes: RECORD_LENGTH, maxBytes: RECORD_LENGTH })
 export const chainText = base64({ minBytes: 1, maxBytes: MAX_CHAIN_LENGTH })
+export const revocationText = base64({ minBytes: 1, maxBytes: MAX_REVOCATION_LENGTH })
 export const endpoints = z.array(endpoint).max(MAX_ENDPOINTS).readonly()
 
 const owner = line(MAX_OWNER_LENGTH)
@@ -105,6 +106,7 @@ const peers = z
   .refine((list) => isEachOnce(list.map(({ id }) => id)), 'a peer is there twice')
   .readonly()
 const grants = z.array(grantSchema).max(MAX_GRANTS).readonly()
+const revocations = z.array(revocationText).max(MAX_REVOCATIONS).readonly()
 const relays = z.array(relaySchema).max(MAX_RELAYS).readonly()
 
 export const netmapSchema = z
@@ -119,6 +121,8 @@ export const netmapSchema = z
     grants,
     relays: z.exactOptional(relays),
     records: z.exactOptional(records),
+    /** All that count; absent in version 1, where nothing is known of them. */
+    revocations: z.exactOptional(revocations),
   })
   .readonly()
 
@@ -136,6 +140,8 @@ export const changeSchema = z
     grants: z.exactOptional(grants),
     relays: z.exactOptional(relays),
     records: z.exactOptional(records),
+    /** Those that are new. */
+    revocations: z.exactOptional(revocations),
   })
   .refine(({ from, number }) => from <= number, 'a change leads backwards')
   .refine(({ upsert, remove }) => isEachOnce([...upsert.map(({ id }) => id), ...remove]), 'a peer is set and removed')
@@ -153,6 +159,8 @@ export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | unde
   if (change.epoch !== netmap.epoch || change.from !== netmap.number) return undefined
   const peers = mergedPeers(netmap.peers, change)
   if (peers.length > MAX_PEERS) return undefined
+  const revocations = mergedRevocations(netmap.revocations, change.revocations)
+  if ((revocations?.length ?? 0) > MAX_REVOCATIONS) return undefined
   return {
     ...netmap,
     epoch: change.next ?? netmap.epoch,
@@ -162,7 +170,16 @@ export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | unde
     grants: change.grants ?? netmap.grants,
     ...(change.relays === undefined ? {} : { relays: change.relays }),
     ...(change.records === undefined ? {} : { records: change.records }),
+    ...(revocations === undefined ? {} : { revocations }),
   }
+}
+
+/** Where it is not known what was revoked before, what is new does not make it known. */
+function mergedRevocations(
+  before: readonly string[] | undefined,
+  added: readonly string[] | undefined,
+): readonly string[] | undefined {
+  return before === undefined || added === undefined ? before : [...new Set([...before, ...added])]
 }
 
 /** Where each peer of a list is: found by the list that was merged last, so that a change costs what it touches. */

@@ -35,7 +35,7 @@ test('node and coordinator open a channel and say something each way', () => {
   const { alice, coordinator } = openPair()
   alice.send('from alice ä')
   assert.deepEqual(carry(alice, coordinator), [
-    { kind: 'open', remoteKey: aliceChannelKey.publicKey(crypto) },
+    { kind: 'open', remoteKey: aliceChannelKey.publicKey(crypto), version: 2 },
     { kind: 'message', text: 'from alice ä' },
   ])
   coordinator.send('to alice')
@@ -261,9 +261,24 @@ test('a frame longer than Noise allows is refused', () => {
   }
 })
 
-test('a node of a later version is answered with the version that we speak', () => {
-  const { transport, version, coordinator } = rawInitiator(Uint8Array.of(7))
-  assert.equal(version, 1)
+test('the highest version that both speak is used', () => {
+  for (const [highest, used] of [
+    [1, 1],
+    [2, 2],
+    [7, 2],
+  ] as const)
+    assert.equal(rawInitiator(Uint8Array.of(highest)).version, used)
+  const alice = initiator()
+  alice.receive(channelCertificate())
+  const [first = new Uint8Array()] = framesOf(alice)
+  const noise = rawResponder()
+  assert.deepEqual(noise.readFirst(first)?.payload, Uint8Array.of(2))
+  alice.receive(noise.writeSecond(Uint8Array.of(1)).message)
+  assert.deepEqual(drain(alice), [{ kind: 'open', version: 1 }])
+})
+
+test('a node of a later version is answered', () => {
+  const { transport, coordinator } = rawInitiator(Uint8Array.of(7))
   coordinator.receive(transport.seal(Uint8Array.of(1, 0x61)))
   assert.deepEqual(kinds(drain(coordinator)), ['open', 'message a'])
 })
@@ -279,7 +294,7 @@ test('a version that we do not know is refused', () => {
     coordinator.receive(rawNoise().writeFirst(payload))
     assert.deepEqual(kinds(drain(coordinator)), [`failed ${reason}`])
   }
-  for (const payload of [Uint8Array.of(2), Uint8Array.of(0), Uint8Array.of(), Uint8Array.of(1, 1)]) {
+  for (const payload of [Uint8Array.of(3), Uint8Array.of(0), Uint8Array.of(), Uint8Array.of(1, 1)]) {
     const alice = initiator()
     alice.receive(channelCertificate())
     const [first = new Uint8Array()] = framesOf(alice)

@@ -47,11 +47,14 @@ export class ClientWorld {
   readonly outputs: ClientOutput[] = []
   /** What the coordinator was told, newest last; pings left out. */
   readonly heard: FromNode[] = []
+  readonly heardTexts: string[] = []
   readonly connections = new Map<number, Connection>()
   readonly places: Place[]
   pings = 0
   /** Whether the coordinator answers pings. */
   isAwake = true
+  /** The highest that the coordinator speaks. */
+  readonly #version: number
   #now: Now = { instant: instant(1000), wall: wallTime(START * 1000) }
 
   constructor(
@@ -62,8 +65,10 @@ export class ClientWorld {
       subscribes?: boolean
       endpoints?: LinkEndpoint[]
       seed?: number
+      version?: number
     } = {},
   ) {
+    this.#version = options.version ?? 2
     this.places = options.places ?? ['coordinator', 'coordinator']
     const { held, proof } = options
     const subscription: ClientOptions['subscription'] = {
@@ -199,7 +204,13 @@ export class ClientWorld {
     const place = this.places[endpoint === first ? 0 : 1] ?? 'nothing'
     const certificate = channelCertificate({}, place === 'stranger' ? keyOf('coordinator', 7) : coordinatorKey)
     const random = countingRandom(number)
-    const responder = new ChannelResponder({ crypto, random, channelKey: serverChannelKey, certificate })
+    const responder = new ChannelResponder({
+      crypto,
+      random,
+      channelKey: serverChannelKey,
+      certificate,
+      version: this.#version,
+    })
     const isClosed = place === 'closed'
     this.connections.set(number, { place, endpoint, responder, isClosed })
     if (isClosed) this.client.handle({ kind: 'closed', connection: number, reason: 'connection refused' }, this.#now)
@@ -225,6 +236,7 @@ export class ClientWorld {
   #hear(text: string, responder: ChannelResponder): void {
     const message = readFromNode(text)
     assert.ok(message, text)
+    this.heardTexts.push(text)
     if (message.type === 'ping') {
       this.pings++
       if (this.isAwake) responder.send('{"type":"pong"}')

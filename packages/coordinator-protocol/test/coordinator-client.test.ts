@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { toBase64 } from '@weft/base'
 import fc from 'fast-check'
-import type { FromCoordinator } from '../src/index.ts'
+import type { FromCoordinator, Params } from '../src/index.ts'
 import { alice, ClientWorld, first, second } from './client-world.ts'
 import { chain, change, netmap, nodeIdNumber, peer, record } from './fixture.ts'
+import { fromNodeVersion1 } from './version-1.ts'
 
 test('both endpoints are tried at once; the first whose channel opens wins and the other is closed', () => {
   const world = new ClientWorld()
@@ -128,6 +130,59 @@ test('a node with nothing to bring back asks an older database for the whole', (
   world.tell({ kind: 'start' })
   world.answer({ error: { code: 'database-older', message: 'older' } })
   assert.deepEqual(lastParams(world), { node: alice })
+})
+
+test('a node that does not know what was revoked asks for the whole', () => {
+  const { revocations: _, ...held } = netmap(9)
+  const world = new ClientWorld({ held })
+  world.tell({ kind: 'start' })
+  assert.deepEqual(lastParams(world), { node: alice })
+})
+
+test('a node brings back all that was revoked, in parts, before it asks an older database for the whole', () => {
+  const revocations = Array.from({ length: 120 }, (_, i) => toBase64(new Uint8Array(300).fill(i)))
+  const world = new ClientWorld({ held: netmap(3, [], { revocations }), proof: { record, chain } })
+  world.tell({ kind: 'start' })
+  world.answer({ error: { code: 'database-older', message: 'older' } })
+  for (let asked = 0; asked < 4; asked++) world.answer({ result: {} })
+  assert.deepEqual(world.methods().slice(-5), ['bring-back', 'revoke', 'revoke', 'revoke', 'subscribe'])
+  const brought = world.heard.flatMap((each) =>
+    each.type === 'request' && each.method === 'revoke' ? (each.params as Params<'revoke'>).revocations : [],
+  )
+  assert.deepEqual(brought, revocations)
+  assert.deepEqual(lastParams(world), { node: alice })
+})
+
+test('a coordinator that takes no revocations now is asked for the whole all the same', () => {
+  const world = new ClientWorld({ held: netmap(3, [], { revocations: [toBase64(new Uint8Array(300))] }) })
+  world.tell({ kind: 'start' })
+  world.answer({ error: { code: 'database-older', message: 'older' } })
+  world.answer({ error: { code: 'busy', message: 'busy' } })
+  assert.deepEqual(world.methods(), ['subscribe', 'revoke', 'subscribe'])
+})
+
+test('a device that was removed hears of it', () => {
+  const world = connected()
+  const revocation = toBase64(new Uint8Array(300))
+  world.say({ type: 'removed', revocation })
+  assert.deepEqual(world.take('removed'), [{ kind: 'removed', revocation }])
+})
+
+test('an older coordinator is told nothing but what version 1 has, and goes on', () => {
+  const revocations = [toBase64(new Uint8Array(300))]
+  const { revocations: _, ...old } = netmap(3, [peer(1)])
+  const world = new ClientWorld({ version: 1, held: { ...old, revocations }, proof: { record, chain } })
+  world.tell({ kind: 'start' })
+  assert.deepEqual(lastParams(world), { node: alice, epoch: 'first', number: 3 })
+  world.answer({ error: { code: 'database-older', message: 'older' } })
+  world.answer({ result: {} })
+  world.answer({ result: {} })
+  world.say({ ...old, number: 8 })
+  world.close()
+  world.pass(1_000)
+  assert.deepEqual(lastParams(world), { node: alice, epoch: 'first', number: 8 })
+  assert.deepEqual(world.methods(), ['subscribe', 'bring-back', 'subscribe', 'subscribe'])
+  for (const text of world.heardTexts) fromNodeVersion1.parse(JSON.parse(text))
 })
 
 test('whatever the coordinator says or fails to say, no netmap is told that it did not send whole', () => {

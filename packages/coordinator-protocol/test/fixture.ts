@@ -68,6 +68,7 @@ export function netmap(number: number, peers: readonly NetmapPeer[] = [], change
     self: { id: nodeIdNumber(0xa), name: 'alice', owner: 'alice', address4: '100.64.0.10' as IpAddress },
     peers,
     grants: [],
+    revocations: [],
     ...change,
   }
 }

@@ -37,6 +37,7 @@ const fromNode = [
   request('open-link', { linkKey: keyOf('link').publicKey(crypto) }),
   request('join', { record, certificate, hostName: "Alice's Laptop" }),
   request('subscribe', { node: nodeIdNumber(1), epoch: 'first', number: 3 }),
+  request('revoke', { revocations: [toBase64(new Uint8Array(300))] }),
   request('publish', { endpoints: peer(1).endpoints, record }),
   request('link-place', {}),
   request('link-deposit', { certificate, reusable: false }),
@@ -74,12 +75,15 @@ const held = netmap(7, [peer(1), peer(2)], {
     { reason: 'own devices', account: nodeIdNumber(5) as never, protocol: 'any' },
   ],
   records,
+  revocations: [toBase64(new Uint8Array(300)), toBase64(new Uint8Array(301))],
 })
 
 const fromCoordinator = [
   held,
   netmap(0),
   change(7, 8),
+  change(7, 8, { revocations: [toBase64(new Uint8Array(302))] }),
+  { type: 'removed', revocation: toBase64(new Uint8Array(300)) },
   change(7, 7, { self: held.self, upsert: [peer(3)], remove: [nodeIdNumber(1)], grants: held.grants, records }),
   { type: 'answer', id: 4, result: { any: 'thing' } },
   { type: 'answer', id: 4, error: { code: 'link-used', message: 'this link was used: ask for a new one' } },
@@ -102,7 +106,7 @@ fuzz({
       return 'change'
     },
   }),
-  reaches: ['netmap', 'change', 'change-elsewhere', 'answer', 'pong', 'refused'],
+  reaches: ['netmap', 'change', 'change-elsewhere', 'answer', 'pong', 'removed', 'refused'],
   sources: ['coordinator-protocol/src/messages.ts', 'coordinator-protocol/src/netmap.ts'],
 })
 

@@ -31,6 +31,7 @@ const params: { readonly [M in Method]: Params<M> } = {
   'link-revoke': { id: 'abc-123' },
   rename: { device: 'laptop.weft', name: 'Bücher' },
   remove: { device: '100.96.64.2' },
+  revoke: { revocations: [toBase64(new Uint8Array(300))] },
   'name-add': { name: 'git.weft', type: 'A', value: '192.0.2.1' },
   'name-list': {},
   'name-remove': { name: 'git.weft', value: '192.0.2.1' },
@@ -62,6 +63,7 @@ const results: { readonly [M in Method]: Result<M> } = {
   'link-revoke': {},
   rename: { id: nodeIdNumber(1), name: 'xn--bcher-kva', before: 'laptop' },
   remove: { id: nodeIdNumber(1), name: 'laptop' },
+  revoke: {},
   'name-add': { record: { name: 'www', type: 'CNAME', value: 'example.com' } },
   'name-list': { domain: 'weft', records: someRecords },
   'name-remove': { records: someRecords },
@@ -83,6 +85,9 @@ const fromCoordinator: readonly FromCoordinator[] = [
   change(7, 8, { self: bigNetmap.self, upsert: [peer(3)], remove: [nodeIdNumber(1)], grants: bigNetmap.grants }),
   { ...bigNetmap, records: someRecords },
   change(7, 8, { records: someRecords }),
+  { ...bigNetmap, revocations: [toBase64(new Uint8Array(300))] },
+  change(7, 8, { revocations: [toBase64(new Uint8Array(300))] }),
+  { type: 'removed', revocation: toBase64(new Uint8Array(300)) },
   { type: 'answer', id: 4, result: { any: 'thing' } },
   { type: 'answer', id: 4, error: { code: 'link-used', message: 'this link was used: ask for a new one' } },
   { type: 'pong' },
@@ -119,7 +124,7 @@ test('a missing field is refused, but those that may be missing', () => {
     if (message.type !== 'netmap') continue
     for (const { text, field } of withoutField(message)) {
       const isRead = readFromCoordinator(text) !== undefined
-      assert.equal(isRead, field === 'ports' || field === 'records', field)
+      assert.equal(isRead, ['ports', 'records', 'revocations'].includes(field), field)
     }
   }
   for (const method of methods) {

@@ -22,6 +22,18 @@ test('a change of the node itself or of the grants replaces them', () => {
   assert.deepEqual(mergeNetmap(netmap(2, [], { grants }), change(2, 3, { grants: [] })), netmap(3))
 })
 
+test('revocations are added to those that are known, each once, and never taken away', () => {
+  const before = netmap(1, [], { revocations: ['AAAA', 'BBBB'] })
+  const after = mergeNetmap(before, change(1, 2, { revocations: ['BBBB', 'CCCC'] }))
+  assert.deepEqual(after?.revocations, ['AAAA', 'BBBB', 'CCCC'])
+  assert.deepEqual(mergeNetmap(before, change(1, 2))?.revocations, ['AAAA', 'BBBB'])
+})
+
+test('where it is not known what was revoked before, new ones do not make it known', () => {
+  const { revocations: _, ...before } = netmap(1)
+  assert.equal(mergeNetmap(before, change(1, 2, { revocations: ['AAAA'] }))?.revocations, undefined)
+})
+
 test('a change changes neither what it is merged into nor itself', () => {
   const before = netmap(1, [peer(1)])
   const step = change(1, 2, { upsert: [peer(2)], remove: [nodeIdNumber(1)] })

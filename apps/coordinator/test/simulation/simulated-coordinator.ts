@@ -80,7 +80,7 @@ export class SimulatedCoordinator {
       tell: (subscribers, message) => {
         for (const subscriber of subscribers) this.#connections.get(subscriber)?.tell(message)
       },
-      disconnect: (node) => this.#desk.disconnect(node),
+      disconnect: (node, revocation) => this.#desk.disconnect(node, revocation),
       crypto,
       random,
       clock,

@@ -267,6 +267,8 @@ export class SimulatedDevice {
         node.handle({ kind: 'coordinator-state', mesh, coordinator: this.#coordinator }, this.now)
         return
       }
+      case 'removed':
+        return
       case 'answer':
         if (output.token === 1) this.#onLinkOpened(output)
         if (output.token === 2) this.#onJoined(output)
