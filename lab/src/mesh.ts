@@ -12,7 +12,13 @@ export interface PeerStatus {
   readonly owner: string
   readonly addresses: readonly string[]
   readonly online: boolean
-  readonly path: { readonly kind: string; readonly endpoint?: string; readonly rttMs?: number; readonly since?: string }
+  readonly path: {
+    readonly kind: string
+    readonly endpoint?: string
+    readonly mtu?: number
+    readonly rttMs?: number
+    readonly since?: string
+  }
   readonly rxBytes: number
   readonly txBytes: number
   readonly lastHandshake: string | null

@@ -50,6 +50,8 @@ export interface PeerPath {
   readonly kind: 'direct' | 'relayed' | 'idle' | 'none'
   readonly endpoint?: string
   readonly relay?: string
+  /** Bytes of the longest packet that the path carries. */
+  readonly mtu?: number
   readonly rttMs?: number
   /** ISO 8601. */
   readonly since?: string

@@ -241,7 +241,7 @@ export class Lane implements ForwarderOutlet {
         this.#setMark(command.mark)
         break
       case 'send-datagram':
-        if (!this.#underlay.send(command.path, command.datagram)) this.#drops.count('send-failed')
+        if (!this.#underlay.send(command) && !command.whole) this.#drops.count('send-failed')
         break
       case 'set-path':
         this.#underlay.setPath(command.peer, command.path?.route)

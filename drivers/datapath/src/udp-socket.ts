@@ -31,6 +31,8 @@ const IPV6_V6ONLY = 26
 const IPV6_RECVPKTINFO = 49
 /** The kernel fragments what is too long for the route, rather than dropping it. */
 const PMTUDISC_DONT = 0
+/** Nothing is fragmented, here or on the way, and what routers say of the route is not believed. */
+const PMTUDISC_PROBE = 3
 /** What comes while the lane is busy with a batch of something else waits here. */
 const BUFFER_BYTES = 8 << 20
 
@@ -79,6 +81,16 @@ export class UdpSocket {
     this.#set(SOL_SOCKET, SO_MARK, mark | 0)
   }
 
+  /** What is sent meanwhile arrives in one piece or not at all. */
+  withoutFragments<Result>(send: () => Result): Result {
+    this.#setFragmenting(PMTUDISC_PROBE)
+    try {
+      return send()
+    } finally {
+      this.#setFragmenting(PMTUDISC_DONT)
+    }
+  }
+
   close(): void {
     closeDescriptor(this.fd)
   }
@@ -88,12 +100,16 @@ export class UdpSocket {
     this.#enlarge(SO_SNDBUFFORCE, SO_SNDBUF)
     if (this.family === 4) {
       this.#set(IPPROTO_IP, IP_PKTINFO, 1)
-      this.#set(IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DONT)
     } else {
       this.#set(IPPROTO_IPV6, IPV6_V6ONLY, 1)
       this.#set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-      this.#set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DONT)
     }
+    this.#setFragmenting(PMTUDISC_DONT)
+  }
+
+  #setFragmenting(way: number): void {
+    if (this.family === 4) this.#set(IPPROTO_IP, IP_MTU_DISCOVER, way)
+    else this.#set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, way)
   }
 
   /** Without the privilege for more, as much as the system allows everyone. */

@@ -1,5 +1,5 @@
 import type { Family } from '@weft/base'
-import type { DirectPath, Path, SealedRuns, SocketId } from '@weft/datapath'
+import type { DatapathCommand, DirectPath, Path, SealedRuns, SocketId } from '@weft/datapath'
 import { addressOf, SystemError } from '@weft/native'
 import type { PeerIndex } from '@weft/wireguard'
 import type { IncomingBatch } from './incoming-batch.ts'
@@ -9,6 +9,8 @@ import { requireMark, UdpSocket } from './udp-socket.ts'
 
 /** More than any search for a path opens; the system's own limit on descriptors is 1,024 and up. */
 export const MAX_SOCKETS = 512
+
+type DatagramToSend = Pick<Extract<DatapathCommand, { kind: 'send-datagram' }>, 'path' | 'datagram' | 'whole'>
 
 /** A lane's underlay sockets, and the way to each peer that has a direct path. */
 export class Underlay {
@@ -86,10 +88,13 @@ export class Underlay {
     return this.#sender.send(runs, base)
   }
 
-  send(path: DirectPath, datagram: Uint8Array): boolean {
+  /** `whole`: not in fragments. False where it was not sent. */
+  send({ path, datagram, whole = false }: DatagramToSend): boolean {
     const socket = this.#sockets.get(path.socket)
     if (socket === undefined || datagram.length === 0) return false
-    return new OutgoingMessage(path.remote, path.local).send(socket.fd, addressOf(datagram), datagram.length)
+    const message = new OutgoingMessage(path.remote, path.local)
+    const send = () => message.send(socket.fd, addressOf(datagram), datagram.length)
+    return whole ? socket.withoutFragments(send) : send()
   }
 
   #settle(): void {

@@ -61,7 +61,13 @@ export type DatapathCommand =
   | { readonly kind: 'watch-activity'; readonly peer: PeerIndex; readonly activity: Activity }
   /** Replaces. Without any rule nothing that was not asked for comes in; `off`: everything passes, and no flow is reported. */
   | { readonly kind: 'set-filter'; readonly rules: readonly FilterRule[] | 'off' }
-  | { readonly kind: 'send-datagram'; readonly path: DirectPath; readonly datagram: Uint8Array }
+  /** `whole`: where it is too long for the way it is lost, rather than sent in fragments. */
+  | {
+      readonly kind: 'send-datagram'
+      readonly path: DirectPath
+      readonly datagram: Uint8Array
+      readonly whole?: boolean
+    }
   | { readonly kind: 'receive-relayed'; readonly relay: NodeId; readonly datagram: Uint8Array }
   /** As if it had come from the packet port. */
   | { readonly kind: 'send-packet'; readonly packet: Uint8Array }

@@ -34,4 +34,5 @@ export {
 export { DROPS_BYTES, Drops, MAX_PEERS, METERS_BYTES, Meters } from './meters.ts'
 export type { CipherFactory, PacketCipher } from './peer-sessions.ts'
 export { PortableDatapath, type PortableInput, type PortableOutput } from './portable-datapath.ts'
+export { TUNNEL_OVERHEAD } from './segment-limit.ts'
 export type { SealedRuns } from './send-queue.ts'

@@ -19,6 +19,7 @@ import type { Session } from './peer-sessions.ts'
 import { SendQueue } from './send-queue.ts'
 
 const PADDING_MULTIPLE = 16
+const LEAST_IPV6_MTU = 1280
 
 /** The way out: allowed IPs → filter → session → segments → seal → path. */
 export class Outbound {
@@ -104,17 +105,19 @@ export class Outbound {
     const peer = state.peer(state.allowedIps.ownerOf(memory, destinationOffset(memory, offset), family))
     if (peer === undefined) return this.#takeForNode(offset, total, family, now)
     const isWhole = this.#virtio.kind === SEGMENTS_NONE
-    if (!isWhole && !this.#segmenter.begin(offset, total, this.#virtio, segmentLimit(peer))) return 'not-ip'
-    const longest = isWhole ? total : this.#segmenter.longest
-    if (peer.path !== undefined && longest > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, total)
+    const limit = segmentLimit(peer)
+    if (!isWhole && !this.#segmenter.begin(offset, total, this.#virtio, limit)) return 'not-ip'
+    const isCut = !isWhole || (total > limit && this.#segmenter.beginTcpData(offset, total, limit))
+    const longest = isCut ? this.#segmenter.longest : total
+    if (isTooBig(peer, longest, family)) return this.#answerTooBig(peer, offset, total)
     if (state.isFiltering) {
       const verdict = state.filter.outbound(memory, offset, total, now)
       if (verdict === VERDICT_DROP) return 'filtered-out'
       if (verdict === VERDICT_ACCEPT_NEW) state.reportFlow(peer.index, 'out', offset, total, now)
     }
     const session = peer.sessions.current
-    if (!session?.canSend(now)) return this.#stage(peer, offset, total, isWhole)
-    return isWhole ? this.#send(peer, session, offset, total, now) : this.#sendSegments(peer, session, now)
+    if (!session?.canSend(now)) return this.#stage(peer, offset, total, isCut)
+    return isCut ? this.#sendSegments(peer, session, now) : this.#send(peer, session, offset, total, now)
   }
 
   /** Only packets that no peer is there for come here, so that those of sessions pay nothing for it. */
@@ -127,10 +130,10 @@ export class Outbound {
     return state.up.nodePacket(state.memory.subarray(offset, offset + length), now)
   }
 
-  #stage(peer: ForwarderPeer, offset: number, length: number, isWhole: boolean): DropReason | undefined {
+  #stage(peer: ForwarderPeer, offset: number, length: number, isCut: boolean): DropReason | undefined {
     this.#wantSession(peer)
     const { memory } = this.#state
-    if (isWhole) return peer.staged.push(memory, offset, length) ? undefined : 'staging-full'
+    if (!isCut) return peer.staged.push(memory, offset, length) ? undefined : 'staging-full'
     const segmenter = this.#segmenter
     for (let bytes = segmenter.nextLength; bytes > 0; bytes = segmenter.nextLength) {
       segmenter.next(this.#own)
@@ -162,7 +165,8 @@ export class Outbound {
     const { memory } = this.#state
     if (peer.path === undefined) return 'no-path'
     // The path may have come, or become narrower, while the packet waited for a session.
-    if (length > peer.path.mtu) return this.#answerTooBig(peer.path.mtu, offset, length)
+    if (length > 0 && isTooBig(peer, length, ipVersion(memory, offset, length) as Family))
+      return this.#answerTooBig(peer, offset, length)
     const padded = paddedLength(length, peer)
     const slot = this.#reserve(peer, padded)
     memory.copyWithin(slot + TRANSPORT_HEADER, offset, offset + length)
@@ -216,9 +220,9 @@ export class Outbound {
     return lost === undefined
   }
 
-  #answerTooBig(mtu: number, offset: number, length: number): DropReason {
+  #answerTooBig(peer: ForwarderPeer, offset: number, length: number): DropReason {
     const state = this.#state
-    const answer = buildTooBig(state.memory.subarray(offset, offset + length), mtu)
+    const answer = buildTooBig(state.memory.subarray(offset, offset + length), peer.path?.mtu ?? 0)
     if (answer !== undefined && this.#take(answer)) state.outlet.deliver(this.#own, answer.length)
     return 'too-big'
   }
@@ -230,6 +234,11 @@ export class Outbound {
   }
 }
 
+/** IPv6 is sent all the same up to its least MTU, for its sender would not go below: RFC 8200 §5. */
+function isTooBig({ path }: ForwarderPeer, length: number, family: Family): boolean {
+  return path !== undefined && length > (family === 6 ? Math.max(path.mtu, LEAST_IPV6_MTU) : path.mtu)
+}
+
 /** The longest segment of TCP for the peer. */
 function segmentLimit(peer: ForwarderPeer): number {
   return peer.path === undefined ? MAX_PACKET_BYTES : Math.min(peer.path.mtu, peer.segmentLimit)
@@ -239,5 +248,5 @@ function segmentLimit(peer: ForwarderPeer): number {
 function paddedLength(length: number, peer: ForwarderPeer): number {
   const limit = segmentLimit(peer)
   const padded = Math.ceil(length / PADDING_MULTIPLE) * PADDING_MULTIPLE
-  return Math.min(padded, length <= limit ? limit : (peer.path?.mtu ?? limit))
+  return Math.max(length, Math.min(padded, length <= limit ? limit : (peer.path?.mtu ?? limit)))
 }

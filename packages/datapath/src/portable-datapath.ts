@@ -43,7 +43,13 @@ export type PortableInput =
 export type PortableOutput =
   | { readonly kind: 'report'; readonly report: DatapathReport }
   | { readonly kind: 'to-port'; readonly packet: Uint8Array }
-  | { readonly kind: 'send'; readonly path: DirectPath; readonly datagram: Uint8Array }
+  /** `whole`: with IPv4's Don't Fragment. */
+  | {
+      readonly kind: 'send'
+      readonly path: DirectPath
+      readonly datagram: Uint8Array
+      readonly whole: boolean
+    }
   | { readonly kind: 'open-socket'; readonly socket: SocketId; readonly family: Family; readonly port: number }
   | { readonly kind: 'close-socket'; readonly socket: SocketId }
   | { readonly kind: 'set-mark'; readonly mark: number }
@@ -168,7 +174,7 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
         this.#outputs.push(command)
         break
       case 'send-datagram':
-        if (!this.#send(command.path, command.datagram)) this.#drops.count('send-failed')
+        if (!this.#send(command.path, command.datagram, command.whole)) this.#drops.count('send-failed')
         break
       case 'set-path':
         if (command.path?.route.kind === 'direct') this.#paths.set(command.peer, command.path.route)
@@ -184,9 +190,9 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
     }
   }
 
-  #send(path: DirectPath | undefined, datagram: Uint8Array): boolean {
+  #send(path: DirectPath | undefined, datagram: Uint8Array, whole = false): boolean {
     if (path === undefined || !this.#sockets.has(path.socket)) return false
-    this.#outputs.push({ kind: 'send', path, datagram })
+    this.#outputs.push({ kind: 'send', path, datagram, whole })
     return true
   }
 

@@ -96,6 +96,7 @@ function pathStatus(peer: Peer, meter: PeerMeter, paths: PeerPaths | undefined, 
     return pathOf(peer.path, paths.rttMs ?? peer.rttMs, {
       since: isoOf(since),
       why,
+      mtu: paths.mtu,
     })
   }
   return peer.path === undefined && peer.claim.endpoints.length === 0 ? { kind: 'none' } : { kind: 'idle' }

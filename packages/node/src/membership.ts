@@ -276,7 +276,7 @@ export class Membership {
       command: (command) => this.#command(command),
       sendByRelay: (output) => host.emit({ kind: 'send-by-relay', mesh, ...output }),
       doubtRelay: (relay) => host.emit({ kind: 'doubt-relay', mesh, relay }),
-      use: (peer, path) => this.#tunnels.usePath(peer, path),
+      use: (peer, path, mtu) => this.#tunnels.usePath(peer, path, mtu),
       log: (level, event, fields) => this.#log(level, event, fields),
     }
   }

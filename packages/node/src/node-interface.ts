@@ -2,7 +2,7 @@ import type { Duration, Endpoint, Instant, IpAddress, LogFields, Prefix, WallTim
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, DatapathReport, Path } from '@weft/datapath'
 import type { MeshId, NodeId } from '@weft/keys'
-import type { ProbeDropReason } from '@weft/traversal'
+import { MOST_PATH_MTU, type ProbeDropReason } from '@weft/traversal'
 import type { HandshakeDropReason } from '@weft/wireguard'
 import type { KnownPeer } from './known-peers.ts'
 import type { StoredMembership } from './stored-membership.ts'
@@ -126,9 +126,8 @@ export type Log = (level: LogLevel, event: string, fields: LogFields) => void
 /** How `Node` lends itself to its parts. */
 export type Emit = (output: NodeOutput) => void
 
-export const INTERFACE_MTU = 1420
-/** Bytes that a path is known to carry: any IPv6 link does (RFC 8200 §5); more has to be proven on it first. */
-export const UNPROVEN_PATH_MTU = 1280
+/** Bytes of a tunnel packet that the interface takes; a path may carry less, and says so. */
+export const INTERFACE_MTU = MOST_PATH_MTU
 /** Milliseconds after which a session that was not renewed is dead. WireGuard paper §6.1, Reject-After-Time. */
 export const SESSION_LIFE = 180_000
 

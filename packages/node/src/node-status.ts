@@ -4,13 +4,20 @@ import type { Path } from '@weft/datapath'
 import type { MeshId, NodeId } from '@weft/keys'
 import type { NatMapping } from '@weft/traversal'
 
-/** How a peer is reached. */
+/** How a peer is reached. `mtu`: bytes of the longest packet that the path carries. */
 export type PathStatus =
-  | { readonly kind: 'direct'; readonly endpoint: Endpoint; readonly rttMs?: number; readonly since?: string }
+  | {
+      readonly kind: 'direct'
+      readonly endpoint: Endpoint
+      readonly mtu?: number
+      readonly rttMs?: number
+      readonly since?: string
+    }
   /** `why` is for people. */
   | {
       readonly kind: 'relayed'
       readonly relay: NodeId
+      readonly mtu?: number
       readonly rttMs?: number
       readonly since?: string
       readonly why?: string
@@ -93,12 +100,13 @@ export const isoOf = (wall: number | undefined): string | null =>
 export function pathOf(
   path: Path,
   rttMs: number | undefined,
-  standing: { readonly since: string | null; readonly why: string },
+  standing: { readonly since: string | null; readonly why: string; readonly mtu?: number },
 ): PathStatus {
   const rtt = rttMs === undefined ? {} : { rttMs: Math.round(rttMs * 1000) / 1000 }
   const since = standing.since === null ? {} : { since: standing.since }
-  const { why } = standing
+  const { why, mtu: bytes } = standing
+  const mtu = bytes === undefined ? {} : { mtu: bytes }
   return path.kind === 'direct'
-    ? { kind: 'direct', endpoint: path.remote, ...rtt, ...since }
-    : { kind: 'relayed', relay: path.relay, ...rtt, ...since, ...(why === '' ? {} : { why }) }
+    ? { kind: 'direct', endpoint: path.remote, ...mtu, ...rtt, ...since }
+    : { kind: 'relayed', relay: path.relay, ...mtu, ...rtt, ...since, ...(why === '' ? {} : { why }) }
 }

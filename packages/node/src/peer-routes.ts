@@ -20,7 +20,7 @@ export interface PeerRoutesHost
   sendByRelay(output: Pick<Extract<NodeOutput, { kind: 'send-by-relay' }>, 'relay' | 'to' | 'datagram'>): void
   doubtRelay(relay: NodeId): void
   countDrop(reason: NodeDropReason): void
-  use(peer: Peer, path: Path): void
+  use(peer: Peer, path: Path, mtu: number): void
 }
 
 /** How the peers of one mesh are reached: its relays, and the `Traversal` that chooses among the paths. */
@@ -41,8 +41,8 @@ export class PeerRoutes {
         ownEndpoints: () => host.ownEndpoints(),
         refreshEndpoints: () => host.refreshEndpoints(),
         pathTo: (endpoint) => directPaths([endpoint], host.underlay, host.meshPrefixes())[0],
-        send: (index, path, datagram) => this.#withPeer(index, (peer) => this.send(peer, path, datagram)),
-        use: (index, path) => this.#withPeer(index, (peer) => host.use(peer, path)),
+        send: (index, path, datagram, whole) => this.#withPeer(index, (peer) => this.send(peer, path, datagram, whole)),
+        use: (index, path, mtu) => this.#withPeer(index, (peer) => host.use(peer, path, mtu)),
         doubt: (relay) => host.doubtRelay(relay),
         changed: (index, path, why) => this.#withPeer(index, (peer) => this.#logChange(peer, path, why)),
         drop: (reason) => host.countDrop(reason),
@@ -96,8 +96,8 @@ export class PeerRoutes {
     return relay === undefined ? undefined : { kind: 'relayed', relay }
   }
 
-  send(peer: Peer, path: Path, datagram: Uint8Array): void {
-    if (path.kind === 'direct') this.#host.command({ kind: 'send-datagram', path, datagram })
+  send(peer: Peer, path: Path, datagram: Uint8Array, whole = false): void {
+    if (path.kind === 'direct') this.#host.command({ kind: 'send-datagram', path, datagram, whole })
     else this.#host.sendByRelay({ relay: path.relay, to: peer.identity.id, datagram })
   }
 

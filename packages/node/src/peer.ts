@@ -13,6 +13,8 @@ export class Peer {
   claim: NetmapPeer
   /** Where transport data go. A peer is moved by proven paths only. */
   path: Path | undefined
+  /** Of the path: bytes of the longest tunnel packet that it carries. */
+  mtu: number | undefined
   /** Milliseconds of the last handshake or ping. */
   rttMs: number | undefined
   lastHandshake: Now | undefined

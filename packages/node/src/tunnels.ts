@@ -10,7 +10,7 @@ import {
 } from '@weft/datapath'
 import type { CryptoProvider, PrivateKey } from '@weft/keys'
 import type { HandshakeDropReason, PeerIndex, TransportSession } from '@weft/wireguard'
-import { type Log, UNPROVEN_PATH_MTU } from './node-interface.ts'
+import type { Log } from './node-interface.ts'
 import { isSamePath, type Peer } from './peer.ts'
 import type { PeerRoutes } from './peer-routes.ts'
 
@@ -63,10 +63,11 @@ export class Tunnels {
   }
 
   /** What the choice among the paths came to. */
-  usePath(peer: Peer, path: Path): void {
-    if (isSamePath(peer.path, path)) return
+  usePath(peer: Peer, path: Path, mtu: number): void {
+    if (isSamePath(peer.path, path) && peer.mtu === mtu) return
     peer.path = path
-    this.#host.command({ kind: 'set-path', peer: peer.index, path: { route: path, mtu: UNPROVEN_PATH_MTU } })
+    peer.mtu = mtu
+    this.#host.command({ kind: 'set-path', peer: peer.index, path: { route: path, mtu } })
   }
 
   onHandshake(message: Uint8Array, path: Path, now: Now): void {

@@ -3,6 +3,7 @@ import {
   endpointOf,
   endpointParts,
   type Family,
+  familyOf,
   type Instant,
   type IpAddress,
   instant,
@@ -59,6 +60,10 @@ export class SimulatedNetwork {
   stunServers: readonly Endpoint[] = []
   /** Nothing passes directly. */
   isCut = false
+  /** Bytes of the longest IP packet that passes; what is longer goes on in fragments, where IPv4 allows that. */
+  mtu = 1500
+  /** What is too long vanishes, fragments too. */
+  isBlackHole = false
   /** Somebody who counts what machines send, but not by relay. */
   onSent: ((datagram: Uint8Array, to: Endpoint) => void) | undefined
   /** Carries what goes by relay. */
@@ -81,6 +86,11 @@ export class SimulatedNetwork {
     }
     this.#advanceTo(end)
     return delivered
+  }
+
+  carries(to: Endpoint, datagram: Uint8Array, whole: boolean): boolean {
+    const headers = familyOf(endpointParts(to).address) === 4 ? 28 : 48
+    return datagram.length + headers <= this.mtu || !(whole || this.isBlackHole)
   }
 
   send(from: Endpoint, to: Endpoint, datagram: Uint8Array, sender: Machine): void {
@@ -173,8 +183,8 @@ export class Machine {
       now: () => network.now,
       addresses: () => this.addresses,
       onReport: (report) => this.node.handle({ kind: 'report', report }, network.now),
-      send: (from, to, datagram) => {
-        if (this.isPlugged) network.send(from, to, datagram, this)
+      send: (from, to, datagram, whole) => {
+        if (this.isPlugged && network.carries(to, datagram, whole)) network.send(from, to, datagram, this)
       },
       onPacket: (packet) => void this.packets.push(packet),
       refusal: (family, port) => this.#refusalOf(family, port),

@@ -1,13 +1,16 @@
-import { IPV4_HEADER, IPV6_HEADER, PROTOCOL_TCP, PROTOCOL_UDP } from './ip-header.ts'
+import { IPV4_HEADER, IPV6_HEADER, ipv4HeaderLength, PROTOCOL_TCP, PROTOCOL_UDP } from './ip-header.ts'
 import { byteAt, putUint16, putUint32, uint16At, uint32At } from './memory.ts'
 import { SummedMemory } from './summed-memory.ts'
-import { SEGMENTS_NONE, SEGMENTS_TCP4, SEGMENTS_TCP6, SEGMENTS_UDP, type VirtioHeader } from './virtio-header.ts'
+import { SEGMENTS_NONE, SEGMENTS_TCP4, SEGMENTS_TCP6, SEGMENTS_UDP, VirtioHeader } from './virtio-header.ts'
 
 const TCP_HEADER = 20
 const TCP_CHECKSUM = 16
 const TCP_FIN = 0x01
 const TCP_PSH = 0x08
 const TCP_CWR = 0x80
+/** What a segment in the middle of a connection may have: ACK, ECE, CWR, and what goes to the last one. */
+const TCP_DATA_FLAGS = TCP_FIN | TCP_PSH | TCP_CWR | 0x10 | 0x40
+const IPV4_FRAGMENT = 0x3fff
 const UDP_HEADER = 8
 const UDP_CHECKSUM = 6
 
@@ -31,6 +34,7 @@ export class Segmenter {
   #count = 0
   /** The pseudo header's sum but for the length. */
   #pseudo = 0
+  readonly #ofData = new VirtioHeader()
 
   constructor(memory: Uint8Array, summed = new SummedMemory(memory)) {
     this.#memory = memory
@@ -66,6 +70,27 @@ export class Segmenter {
     const addresses = this.#isIpv4 ? this.#summed.sum(offset + 12, 8, 0) : this.#summed.sum(offset + 8, 32, 0)
     this.#pseudo = addresses + (this.#isTcp ? PROTOCOL_TCP : PROTOCOL_UDP)
     return true
+  }
+
+  /**
+   * As `begin`, for a packet of one segment whose checksum is complete, where it is TCP data, which may be cut anywhere. False:
+   * it is to stay whole.
+   */
+  beginTcpData(offset: number, length: number, maxLength: number): boolean {
+    const memory = this.#memory
+    const isIpv4 = byteAt(memory, offset) >>> 4 === 4
+    if (isIpv4 && (uint16At(memory, offset + 6) & IPV4_FRAGMENT) !== 0) return false
+    if (byteAt(memory, offset + (isIpv4 ? 9 : 6)) !== PROTOCOL_TCP) return false
+    const transport = isIpv4 ? ipv4HeaderLength(memory, offset) : IPV6_HEADER
+    if (transport + TCP_HEADER > length) return false
+    if ((byteAt(memory, offset + transport + 13) & ~TCP_DATA_FLAGS) !== 0) return false
+    const header = this.#ofData
+    header.needsChecksum = true
+    header.kind = isIpv4 ? SEGMENTS_TCP4 : SEGMENTS_TCP6
+    header.segmentSize = length
+    header.checksumStart = transport
+    header.checksumOffset = TCP_CHECKSUM
+    return this.begin(offset, length, header, maxLength)
   }
 
   /** Whether every segment is a datagram of its own that may not be cut, and the longest one's length. */

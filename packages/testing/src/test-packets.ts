@@ -1,5 +1,5 @@
 import { type IpAddress, ipBytes, parseIp } from '@weft/base'
-import { buildIcmpPacket, buildIpPacket, PROTOCOL_TCP, PROTOCOL_UDP, putUint16 } from '@weft/packet'
+import { buildIcmpPacket, buildIpPacket, PROTOCOL_TCP, PROTOCOL_UDP, putUint16, putUint32 } from '@weft/packet'
 
 /** The address that the text must be. */
 export function addressOf(text: string): IpAddress {
@@ -28,11 +28,17 @@ export function udpPacket(options: PortEnds & { readonly data?: Uint8Array }): U
   return ipPacket(options, PROTOCOL_UDP, payload)
 }
 
-export function tcpPacket(options: PortEnds & { readonly flags: number }): Uint8Array {
-  const payload = new Uint8Array(20)
+/** TCP without a checksum: no part of weft looks at it. */
+export function tcpPacket(
+  options: PortEnds & { readonly flags: number; readonly sequence?: number; readonly data?: Uint8Array },
+): Uint8Array {
+  const { data = new Uint8Array(0), sequence = 0 } = options
+  const payload = new Uint8Array(20 + data.length)
   putPorts(payload, options)
+  putUint32(payload, 4, sequence)
   payload[12] = 5 << 4
   payload[13] = options.flags
+  payload.set(data, 20)
   return ipPacket(options, PROTOCOL_TCP, payload)
 }
 

@@ -25,8 +25,8 @@ export interface WiredHost {
   /** Those of the machine, as they are now. */
   addresses(): readonly IpAddress[]
   onReport(report: DatapathReport): void
-  /** A datagram leaves the machine; the array is the host's. */
-  send(from: Endpoint, to: Endpoint, datagram: Uint8Array): void
+  /** A datagram leaves the machine; the array is the host's. `whole`: nobody may send it on in fragments. */
+  send(from: Endpoint, to: Endpoint, datagram: Uint8Array, whole: boolean): void
   /** A packet leaves the interface; its echo requests are answered all the same. */
   onPacket?(packet: Uint8Array): void
   /** The errno for which a socket cannot be had. */
@@ -106,13 +106,13 @@ export class WiredDatapath {
     if (reply !== undefined) this.tell({ kind: 'port-packet', packet: reply })
   }
 
-  #send({ path, datagram }: Extract<PortableOutput, { kind: 'send' }>): void {
+  #send({ path, datagram, whole }: Extract<PortableOutput, { kind: 'send' }>): void {
     const socket = this.#sockets.get(path.socket)
     const from = this.#host
       .addresses()
       .find((own) => familyOf(own) === socket?.family && (path.local === undefined || path.local === own))
     if (socket === undefined || from === undefined) return
-    this.#host.send(endpointOf(from, socket.port), path.remote, datagram.slice())
+    this.#host.send(endpointOf(from, socket.port), path.remote, datagram.slice(), whole)
   }
 
   #open(socket: SocketId, family: Family, port: number): void {

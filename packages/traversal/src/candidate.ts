@@ -1,6 +1,7 @@
 import { between, endpointParts, familyOf, type Instant, later, milliseconds, seconds } from '@weft/base'
 import type { DirectPath } from '@weft/datapath'
 import { isPrivate } from './address-class.ts'
+import { PathMtu } from './path-mtu.ts'
 
 /** A proof is good for so long: two heartbeats may be lost. */
 const TRUSTED_FOR = seconds(13)
@@ -16,6 +17,7 @@ const FLAPPING = seconds(60)
 /** One direct way to a peer that may work, with what is known of it. */
 export class Candidate {
   path: DirectPath
+  readonly mtu = new PathMtu()
   rttMs: number | undefined
   provenAt: Instant | undefined
   sentAt: Instant | undefined
@@ -54,6 +56,7 @@ export class Candidate {
   }
 
   forgetProof(): void {
+    this.mtu.forget()
     this.provenAt = undefined
     this.#answersSince = undefined
     this.askedAt = undefined

@@ -9,21 +9,22 @@ import {
   seconds,
   type WallTime,
 } from '@weft/base'
-import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
+import { type DirectPath, type Path, type PeerMeter, TUNNEL_OVERHEAD } from '@weft/datapath'
 import type { NodeId } from '@weft/keys'
 import { Calls, type CallsHost } from './calls.ts'
 import type { Candidate } from './candidate.ts'
 import { Candidates, isSameWay } from './candidates.ts'
+import { PathInUse, type PathInUseHost } from './path-in-use.ts'
+import { MOST_PATH_MTU, UNPROVEN_PATH_MTU } from './path-mtu.ts'
+import { PeerRelays, type PeerRelaysHost } from './peer-relays.ts'
 import { PendingProbes } from './pending-probes.ts'
 import type { ProbeMessage } from './probe-messages.ts'
+import { SEAL_OVERHEAD } from './probe-seal.ts'
+import { SearchSchedule } from './search-schedule.ts'
 
 /** Without traffic for so long, nobody uses the path; longer than the fast path may keep silent about traffic that begins. */
 const ACTIVE_FOR = seconds(20)
 const TICK = milliseconds(100)
-/** When all candidates are probed, after a search began: both sides' probes have to cross for a NAT to let them in. */
-const ROUNDS = [0, 100, 250, 500, 900, 1_500, 2_500, 4_000]
-/** From one search to the next, as long as there is no direct path. */
-const SEARCH_AGAIN = [seconds(5), seconds(10), seconds(20), seconds(40), seconds(60)]
 /** A path in use is proven anew so often; one that is kept warm, more rarely. */
 const HEARTBEAT = seconds(5)
 const WARM = seconds(10)
@@ -31,28 +32,19 @@ const WARM = seconds(10)
 const DISTRESS = milliseconds(250)
 const HELD_AGAIN = milliseconds(300)
 const LOST_LATELY = seconds(10)
-const RELAY_DISTRESS = seconds(1)
-const DOUBT_AGAIN = seconds(5)
-/** What a relay said of a peer's absence is old then. */
-const ABSENT_FOR = seconds(2)
 const LOOKING = 'no direct path is known yet'
 const FOUND_NONE = 'no direct path was found'
 
 /** What the paths of one peer need. */
-export interface PeerPathsHost extends CallsHost {
+export interface PeerPathsHost extends CallsHost, PeerRelaysHost, PathInUseHost {
   readonly random: Random
-  wall(): WallTime
   meter(): PeerMeter
   /** Asks again how this node looks from outside, where that is not known freshly. */
   refreshEndpoints(): void
   pathTo(endpoint: Endpoint): DirectPath | undefined
   send(path: Path, message: ProbeMessage): void
-  use(path: Path): void
-  doubt(relay: NodeId): void
   /** From now on it wants to be woken, or no more. */
   active(isActive: boolean): void
-  /** A change that people may want to know of. */
-  changed(path: Path, why: string): void
 }
 
 /**
@@ -71,28 +63,23 @@ export class PeerPaths {
   readonly #candidates: Candidates
   readonly #pending: PendingProbes
   readonly #calls: Calls
-  readonly #absent = new Map<NodeId, Instant>()
-  /** In use. */
-  #path: Path | undefined
+  readonly #relays: PeerRelays
+  readonly #inUse: PathInUse
   #isActive = false
   #wantedAt: Instant | undefined
   /** The peer called: it has traffic, so this node does not call by itself. */
   #calledUpAt: Instant | undefined
-  #search: { readonly begun: Instant; round: number } | undefined
-  #searches = 0
-  #searchAgainAt: Instant | undefined
+  readonly #search = new SearchSchedule()
   #tickAt: Instant | undefined
   #lostAt: Instant | undefined
-  #doubtedAt: Instant | undefined
-  #shown: string | undefined
-  #changedAt: WallTime | undefined
-  #why = ''
 
   constructor(host: PeerPathsHost) {
     this.#host = host
     this.#candidates = new Candidates((endpoint) => host.pathTo(endpoint))
     this.#pending = new PendingProbes(host.random)
     this.#calls = new Calls(host)
+    this.#relays = new PeerRelays(host)
+    this.#inUse = new PathInUse(host)
   }
 
   get isActive(): boolean {
@@ -104,10 +91,16 @@ export class PeerPaths {
     return this.#current?.rttMs
   }
 
+  /** Bytes of the longest tunnel packet that the path in use carries. */
+  get mtu(): number {
+    return this.#inUse.mtu
+  }
+
   /** Since when the path is in use, and why it was chosen. */
   get standing(): { readonly since: WallTime | undefined; readonly why: string } {
-    const hasLooked = this.#path?.kind === 'relayed' && this.#search === undefined && this.#searches > 0
-    return { since: this.#changedAt, why: hasLooked && this.#why === LOOKING ? FOUND_NONE : this.#why }
+    const hasLooked = this.#path?.kind === 'relayed' && this.#search.isOver
+    const { since, why } = this.#inUse.standing
+    return { since, why: hasLooked && why === LOOKING ? FOUND_NONE : why }
   }
 
   /** All ways that may lead to the peer now, for what must arrive by any of them. */
@@ -117,8 +110,7 @@ export class PeerPaths {
   }
 
   relay(now: Instant): NodeId | undefined {
-    const relays = this.#host.relays()
-    return relays.find((relay) => !this.#isAbsent(relay, now)) ?? relays[0]
+    return this.#relays.best(now)
   }
 
   /** By the coordinator. */
@@ -168,24 +160,26 @@ export class PeerPaths {
     this.#pending.delete(message.transaction)
     this.#candidateOf(path)
     asked.candidate.onProven(between(asked.sent, now), now)
+    if (asked.size !== undefined) asked.candidate.mtu.onAnswered(asked.size, now)
+    if (asked.candidate === this.#current) this.#tellMtu(asked.candidate)
     this.#choose('proven', now)
   }
 
   onCall(message: Extract<ProbeMessage, { kind: 'call' }>, now: Instant): void {
     this.#candidates.setNamed(message.endpoints)
-    for (const relay of message.relays) this.#absent.delete(relay)
+    for (const relay of message.relays) this.#relays.onPresent(relay)
     if (message.lost) {
       for (const candidate of this.#candidates) candidate.forgetProof()
       this.#fallBack('the peer lost it', now)
     }
     this.#calledUpAt = now
     if (!this.#isActive) this.#activate(now)
-    else if (this.#search === undefined || between(this.#search.begun, now) >= 500) this.#searchNow(false, now)
-    else this.#probeNew(now)
+    else if (this.#search.isYoung(now)) this.#probeNew(now)
+    else this.#searchNow(false, now)
   }
 
   onAbsent(relay: NodeId, now: Instant): void {
-    this.#absent.set(relay, now)
+    this.#relays.onAbsent(relay, now)
     if (this.#path?.kind !== 'relayed' || this.#path.relay !== relay) return
     const other = this.relay(now)
     if (other !== undefined && other !== relay)
@@ -199,7 +193,7 @@ export class PeerPaths {
     if (relay === undefined) return
     if (path === undefined) {
       if (this.#isActive) this.#use({ kind: 'relayed', relay }, undefined, LOOKING)
-    } else if (path.kind === 'relayed' && !this.#host.relays().includes(path.relay))
+    } else if (path.kind === 'relayed' && !this.#relays.has(path.relay))
       this.#use({ kind: 'relayed', relay }, undefined, 'the other relay is gone')
     else if (path.kind === 'direct' && this.#isActive && !this.#current?.isTrusted(now))
       this.#fallBack('it does not answer', now)
@@ -211,7 +205,7 @@ export class PeerPaths {
 
   /** The machine's addresses, or how it looks from outside, are others now. */
   onOwnEndpoints(now: Instant): void {
-    if (this.#isActive && this.#search !== undefined) this.#call(false, now)
+    if (this.#isActive && this.#search.isUnderWay) this.#call(false, now)
   }
 
   /** Nothing that was proven counts any more. */
@@ -227,13 +221,16 @@ export class PeerPaths {
   }
 
   wake(now: Instant): void {
-    const search = this.#search
-    if (search !== undefined && this.#roundAt(search) <= now) this.#round(search, now)
+    if (this.#search.takeRound(now)) this.#probeUntrusted(now)
     if (this.#tickAt !== undefined && this.#tickAt <= now) this.#tick(now)
   }
 
   nextTimeout(): Instant | undefined {
-    return earliest(this.#tickAt, this.#search && this.#roundAt(this.#search))
+    return earliest(this.#tickAt, this.#search.nextTimeout())
+  }
+
+  get #path(): Path | undefined {
+    return this.#inUse.path
   }
 
   /** The direct path in use. */
@@ -244,7 +241,7 @@ export class PeerPaths {
   #activate(now: Instant): void {
     this.#isActive = true
     this.#host.active(true)
-    this.#searches = 0
+    this.#search.startOver()
     this.#tickAt = later(now, TICK)
     const relay = this.relay(now)
     if (this.#path === undefined && relay !== undefined) this.#use({ kind: 'relayed', relay }, undefined, LOOKING)
@@ -254,15 +251,14 @@ export class PeerPaths {
   #rest(now: Instant): void {
     this.#isActive = false
     this.#host.active(false)
-    this.#search = undefined
+    this.#search.stop()
     this.#tickAt = undefined
     this.#pending.clear()
     const relay = this.relay(now)
     // NATs forget: what comes first goes where it arrives for sure. To be told nobody.
     if (relay !== undefined && this.#current !== undefined) {
       this.#candidates.current = undefined
-      this.#path = { kind: 'relayed', relay }
-      this.#host.use(this.#path)
+      this.#inUse.setQuietly({ kind: 'relayed', relay }, MOST_PATH_MTU)
     }
   }
 
@@ -270,21 +266,13 @@ export class PeerPaths {
     if (lost) this.#lostAt = now
     this.#host.refreshEndpoints()
     this.#call(lost, now)
-    this.#search = { begun: now, round: 0 }
-    const wait = SEARCH_AGAIN[Math.min(this.#searches++, SEARCH_AGAIN.length - 1)] ?? HEARTBEAT
-    this.#searchAgainAt = later(now, wait)
-    this.#round(this.#search, now)
+    this.#search.begin(now)
+    if (this.#search.takeRound(now)) this.#probeUntrusted(now)
   }
 
-  #round(search: { readonly begun: Instant; round: number }, now: Instant): void {
+  #probeUntrusted(now: Instant): void {
     this.#candidates.find()
     for (const candidate of this.#candidates) if (!candidate.isTrusted(now)) this.#probe(candidate, now)
-    search.round++
-    if (search.round >= ROUNDS.length) this.#search = undefined
-  }
-
-  #roundAt({ begun, round }: { readonly begun: Instant; readonly round: number }): Instant {
-    return later(begun, milliseconds(ROUNDS[round] ?? 0))
   }
 
   #tick(now: Instant): void {
@@ -297,29 +285,43 @@ export class PeerPaths {
     }
     if (this.#current === undefined && now - traffic <= ACTIVE_FOR) this.#seek(meter, now)
     if (this.#current !== undefined) this.#check(this.#current, meter, now)
+    if (this.#current !== undefined) this.#measure(this.#current, now)
     this.#keepWarm(now)
     this.#askHeld(now)
   }
 
   /** By relay, or by nothing. */
   #seek(meter: PeerMeter, now: Instant): void {
-    if (this.#search === undefined && this.#searchAgainAt !== undefined && this.#searchAgainAt <= now)
-      this.#searchNow(false, now)
+    if (this.#search.isDueAgain(now)) this.#searchNow(false, now)
     const { unansweredSince } = meter
-    if (this.#path?.kind !== 'relayed' || unansweredSince === undefined) return
-    if (between(unansweredSince, now) < RELAY_DISTRESS) return
-    if (this.#doubtedAt !== undefined && between(this.#doubtedAt, now) < DOUBT_AGAIN) return
-    this.#doubtedAt = now
-    this.#host.doubt(this.#path.relay)
+    const path = this.#path
+    if (path?.kind === 'relayed' && unansweredSince !== undefined)
+      this.#relays.onUnanswered(path.relay, unansweredSince, now)
   }
 
   #check(current: Candidate, { unansweredSince }: PeerMeter, now: Instant): void {
     const unproven = current.provenAt === undefined ? Infinity : between(current.provenAt, now)
     const isDistressed = unansweredSince !== undefined && between(unansweredSince, now) >= DISTRESS
     const isDue = unproven >= HEARTBEAT || (isDistressed && unproven >= DISTRESS)
-    if (isDue && (current.sentAt === undefined || between(current.sentAt, now) >= DISTRESS)) this.#probe(current, now)
+    if (isDue && (current.sentAt === undefined || between(current.sentAt, now) >= DISTRESS)) {
+      this.#probe(current, now)
+      this.#probeSize(current, current.mtu.confirm(now), now)
+    }
     const { askedAt, unanswered, patience } = current
     if (askedAt !== undefined && unanswered >= 2 && between(askedAt, now) >= patience) this.#onFailed(current, now)
+  }
+
+  /** How long packets may be. */
+  #measure(current: Candidate, now: Instant): void {
+    const { mtu, patience, provenAt } = current
+    if (!current.isTrusted(now)) return
+    mtu.fellInto({ smallAnswered: provenAt, patience }, now)
+    for (const size of mtu.due(patience, now)) this.#probeSize(current, size, now)
+    this.#tellMtu(current)
+  }
+
+  #tellMtu(current: Candidate): void {
+    if (current.mtu.bytes !== this.mtu) this.#use(current.path, current, '')
   }
 
   /** The best of the others that are trusted. */
@@ -341,7 +343,7 @@ export class PeerPaths {
 
   #onFailed(candidate: Candidate, now: Instant): void {
     candidate.onFailed(now)
-    this.#searches = 0
+    this.#search.startOver()
     if (candidate !== this.#current) return
     this.#choose('the other does not answer any more', now)
     if (this.#current === candidate) this.#fallBack('it does not answer any more', now)
@@ -361,15 +363,8 @@ export class PeerPaths {
   }
 
   #use(path: Path, candidate: Candidate | undefined, why: string): void {
-    this.#path = path
     this.#candidates.current = candidate
-    this.#host.use(path)
-    const shown = path.kind === 'direct' ? path.remote : path.relay
-    if (shown === this.#shown) return
-    this.#shown = shown
-    this.#changedAt = this.#host.wall()
-    this.#why = why
-    this.#host.changed(path, why)
+    this.#inUse.set(path, path.kind === 'relayed' ? MOST_PATH_MTU : (candidate?.mtu.bytes ?? UNPROVEN_PATH_MTU), why)
   }
 
   #call(lost: boolean, now: Instant): void {
@@ -387,6 +382,14 @@ export class PeerPaths {
     this.#host.send(candidate.path, { kind: 'probe', sequence: this.#host.nextSequence(), transaction })
   }
 
+  /** A probe as long as a tunnel packet of that size. */
+  #probeSize(candidate: Candidate, size: number | undefined, now: Instant): void {
+    if (size === undefined) return
+    const transaction = this.#pending.add({ candidate, sent: now, size })
+    const length = size + TUNNEL_OVERHEAD - SEAL_OVERHEAD
+    this.#host.send(candidate.path, { kind: 'probe', sequence: this.#host.nextSequence(), transaction, length })
+  }
+
   #probeNew(now: Instant): void {
     for (const candidate of this.#candidates) if (candidate.sentAt === undefined) this.#probe(candidate, now)
   }
@@ -398,10 +401,5 @@ export class PeerPaths {
     candidate.path = path
     if (candidate === this.#current) this.#use(path, candidate, '')
     return candidate
-  }
-
-  #isAbsent(relay: NodeId, now: Instant): boolean {
-    const since = this.#absent.get(relay)
-    return since !== undefined && between(since, now) < ABSENT_FOR
   }
 }

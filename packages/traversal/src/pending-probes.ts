@@ -9,6 +9,8 @@ const MAX_PENDING = 512
 export interface PendingProbe {
   readonly candidate: Candidate
   readonly sent: Instant
+  /** Bytes of the tunnel packet that it was as long as. */
+  readonly size?: number
 }
 
 /** The probes of one peer that may still be answered; beyond a bound the oldest are forgotten. */

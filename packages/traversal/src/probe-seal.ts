@@ -17,7 +17,7 @@ const NONCE_LENGTH = 24
 const SEALED_AT = NONCE_AT + NONCE_LENGTH
 const TAG = 16
 /** What the seal adds to a message. */
-const SEAL_OVERHEAD = SEALED_AT + TAG
+export const SEAL_OVERHEAD = SEALED_AT + TAG
 const CONTEXT = utf8('weft probe 1\0')
 
 /** Who says that it sent this, where it has the form of a sealed probe message. Nothing is proven by it. */

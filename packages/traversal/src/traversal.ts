@@ -27,8 +27,9 @@ export interface TraversalHost {
   ownEndpoints(): readonly Endpoint[]
   refreshEndpoints(): void
   pathTo(endpoint: Endpoint): DirectPath | undefined
-  send(peer: number, path: Path, datagram: Uint8Array): void
-  use(peer: number, path: Path): void
+  /** `whole`: not in fragments. */
+  send(peer: number, path: Path, datagram: Uint8Array, whole: boolean): void
+  use(peer: number, path: Path, mtu: number): void
   doubt(relay: NodeId): void
   changed(peer: number, path: Path, why: string): void
   drop(reason: ProbeDropReason): void
@@ -187,10 +188,11 @@ export class Traversal {
       relays: () => this.#relays,
       pathTo: (endpoint) => host.pathTo(endpoint),
       send: (path, message) => {
-        if (seal !== undefined) host.send(index, path, seal.seal(encodeProbeMessage(message)))
+        const isPadded = message.kind === 'probe' && message.length !== undefined
+        if (seal !== undefined) host.send(index, path, seal.seal(encodeProbeMessage(message)), isPadded)
       },
       nextSequence: () => this.#nextSequence(),
-      use: (path) => host.use(index, path),
+      use: (path, mtu) => host.use(index, path, mtu),
       doubt: (relay) => host.doubt(relay),
       active: (isActive) => {
         const paths = this.paths(index)

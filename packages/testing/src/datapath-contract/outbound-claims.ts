@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { NodeId } from '@weft/keys'
-import { uint16At, uint32At } from '@weft/packet'
+import { onesSum, PROTOCOL_TCP, pseudoHeaderSum, uint16At, uint32At } from '@weft/packet'
 import { tcpPacket, udpPacket } from '../test-packets.ts'
 import {
   ALICE4,
@@ -114,6 +114,54 @@ export function outboundClaims(make: MakeHarness): void {
     const answer = await scene.h.takePortPacket()
     assert.deepEqual([...answer.slice(40, 42)], [2, 0])
     assert.equal(uint32At(answer, 44), 1280)
+    await scene.expectDrops('too-big')
+  })
+
+  claimOf(make, 'TCP data too big for the path are cut, and nobody is told', async (scene) => {
+    const bob = await scene.connectBob()
+    for (const [source, destination, mtu] of [
+      [ALICE4, BOB4, 1280],
+      [ALICE6, BOB6, 1280],
+      [ALICE6, BOB6, 1200],
+    ] as const) {
+      await scene.tell({ kind: 'set-path', peer: BOB, path: { route: scene.direct(), mtu } })
+      const data = Uint8Array.from({ length: 1340 }, (_, i) => i)
+      scene.h.portPacket(tcpPacket({ source, destination, flags: 0x18, sequence: 1000, data }))
+      const headers = source === ALICE4 ? 40 : 60
+      const first = mtu - headers
+      for (const [sequence, part, flags] of [
+        [1000, data.subarray(0, first), 0x10],
+        [1000 + first, data.subarray(first), 0x18],
+      ] as const) {
+        const datagram = await scene.h.takeDatagram()
+        const packet = bob.open(datagram)?.padded.slice(0, headers + part.length) ?? assert.fail()
+        assert.equal(uint32At(packet, headers - 16), sequence)
+        assert.equal(packet[headers - 7], flags)
+        assert.deepEqual(packet.slice(headers), part)
+        const length = 20 + part.length
+        const pseudo = pseudoHeaderSum(packet, 0, PROTOCOL_TCP, length)
+        assert.equal(onesSum(packet, headers - 20, length, pseudo), 0xffff)
+      }
+    }
+    assert.equal(scene.h.drops()['too-big'], 0)
+  })
+
+  claimOf(make, 'what begins a connection is never cut', async (scene) => {
+    await scene.connectBob()
+    await scene.tell({ kind: 'set-path', peer: BOB, path: { route: scene.direct(), mtu: 1280 } })
+    const data = new Uint8Array(1300)
+    scene.h.portPacket(tcpPacket({ source: ALICE4, destination: BOB4, flags: 2, data }))
+    await scene.expectDrops('too-big')
+  })
+
+  claimOf(make, 'IPv6 up to its least MTU is sent, whatever the path is said to carry', async (scene) => {
+    const bob = await scene.connectBob()
+    await scene.tell({ kind: 'set-path', peer: BOB, path: { route: scene.direct(), mtu: 1200 } })
+    for (const length of [1200, 1201, 1279, 1280]) {
+      scene.h.portPacket(packetOf(ALICE6, BOB6, length))
+      await scene.expectSealed(bob, packetOf(ALICE6, BOB6, length))
+    }
+    scene.h.portPacket(packetOf(ALICE6, BOB6, 1281))
     await scene.expectDrops('too-big')
   })
 
