@@ -9,7 +9,7 @@ import {
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
 import { createCertificate, createRecord, encodeChain, generateNodeKeys, type NodeKeys } from '@weft/identity'
 import { accountIdOf, meshIdOf, nodeIdOf, PrivateKey } from '@weft/keys'
-import { Node } from '@weft/node'
+import { NO_PINS, Node } from '@weft/node'
 import type { Measurement } from './measurement.ts'
 
 const SIZES = [10, 1_000, 10_000]
@@ -85,7 +85,14 @@ class BenchMesh {
 
   membership() {
     const keys = this.#keys
-    return { mesh: this.id, keys, record: createRecord(keys, 1, crypto), chain: this.#chain(keys), known: [] }
+    return {
+      mesh: this.id,
+      keys,
+      record: createRecord(keys, 1, crypto),
+      chain: this.#chain(keys),
+      known: [],
+      pins: NO_PINS,
+    }
   }
 
   netmap(size: number): Netmap {

@@ -17,7 +17,7 @@ export function agentMetrics(status: AgentStatus, refusedRequests: Readonly<Reco
     type,
     samples: peers.flatMap((peer) => {
       const found = value(peer)
-      return found === undefined ? [] : [{ value: found, labels: { peer: peer.name } }]
+      return found === undefined ? [] : [{ value: found, labels: { peer: labelOf(peer) } }]
     }),
   })
   return metricsText([
@@ -42,6 +42,24 @@ export function agentMetrics(status: AgentStatus, refusedRequests: Readonly<Reco
         labels: { path: kind },
       })),
     },
+    {
+      name: 'weft_refused_peers',
+      help: 'Peers that get no tunnel, by reason.',
+      type: 'gauge',
+      samples: countsOf(status.refused.map(({ reason }) => reason)).map(([reason, value]) => ({
+        value,
+        labels: { reason },
+      })),
+    },
+    {
+      name: 'weft_moved_places',
+      help: 'Names and addresses that the coordinator moved to another device, not yet trusted.',
+      type: 'gauge',
+      samples: (['name', 'address'] as const).map((kind) => ({
+        value: status.moved.filter((each) => each.kind === kind).length,
+        labels: { kind },
+      })),
+    },
     ofPeers('weft_peer_online', 'Whether the coordinator sees the peer.', 'gauge', ({ online }) => Number(online)),
     ofPeers('weft_peer_received_bytes_total', 'Bytes received from the peer.', 'counter', ({ rxBytes }) => rxBytes),
     ofPeers('weft_peer_sent_bytes_total', 'Bytes sent to the peer.', 'counter', ({ txBytes }) => txBytes),
@@ -61,6 +79,9 @@ export function agentMetrics(status: AgentStatus, refusedRequests: Readonly<Reco
 
 type Peer = AgentStatus['peers'][number]
 
+/** A name that is another device's would be there twice. */
+const labelOf = ({ id, name, nameWithheld }: Peer): string => (nameWithheld ? id : name)
+
 const gauge = (name: string, help: string, value: boolean): Metric => ({
   name,
   help,
@@ -74,3 +95,9 @@ const byReason = (name: string, help: string, counts: Readonly<Record<string, nu
   type: 'counter',
   samples: Object.entries(counts).map(([reason, value]) => ({ value, labels: { reason } })),
 })
+
+function countsOf(words: readonly string[]): readonly (readonly [string, number])[] {
+  const counts = new Map<string, number>()
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
+  return [...counts]
+}

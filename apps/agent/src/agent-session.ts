@@ -3,7 +3,7 @@ import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-pro
 import type { DatapathReport } from '@weft/datapath'
 import type { OpenNameServiceSetup } from '@weft/dns'
 import type { MeshId, NodeId } from '@weft/keys'
-import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome } from '@weft/node'
+import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome, StoredPins, TrustOutcome } from '@weft/node'
 import { AgentError, messageOf } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
@@ -33,6 +33,7 @@ export interface SessionOptions {
   /** The node cannot go on. */
   readonly onFailed: (error: AgentError) => void
   readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
+  readonly onPins: (mesh: MeshId, pins: StoredPins) => void
   readonly onTimestamp: (mesh: MeshId, bound: WallTime) => void
 }
 
@@ -44,6 +45,8 @@ export class AgentSession implements NodeOwner {
   readonly #coordinators = new Map<MeshId, CoordinatorLink>()
   readonly #relays = new Map<MeshId, RelayLinks>()
   #isClosed = false
+  /** Why pins could not be written the last time. */
+  #unsaved: unknown
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -114,6 +117,15 @@ export class AgentSession implements NodeOwner {
     return this.#node.ping(peer, timeout)
   }
 
+  /** On disk when it resolves. @throws AgentError `not-saved`: it holds until the agent ends. */
+  async trust(peer: string): Promise<TrustOutcome> {
+    this.#unsaved = undefined
+    const outcome = await this.#node.trust(peer)
+    if (this.#unsaved === undefined) return outcome
+    const why = messageOf(this.#unsaved)
+    throw new AgentError('not-saved', `it holds only until the agent ends, for ${why}; then try again`, this.#unsaved)
+  }
+
   /** Of the first mesh. */
   async request<M extends ClientMethod>(method: M, params: Params<M>): Promise<Result<M>> {
     const [coordinator] = this.#coordinators.values()
@@ -141,6 +153,16 @@ export class AgentSession implements NodeOwner {
   saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void {
     this.#options.onNetmap(mesh, netmap, known)
     this.#options.state.saveNetmap(mesh, netmap, known)
+  }
+
+  savePins(mesh: MeshId, pins: StoredPins): void {
+    this.#options.onPins(mesh, pins)
+    try {
+      this.#options.state.savePins(mesh, pins)
+    } catch (error) {
+      this.#unsaved = error
+      this.#options.logger.error('pins not saved', { reason: messageOf(error) })
+    }
   }
 
   /** Without it the node goes on: it matters only where the clock is set back before the next start. */

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Logger, toBase64, type WallTime } from '@weft/base'
+import { type Logger, toBase64, type WallTime, wallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
 import type { LinkEndpoint, NodeKeys } from '@weft/identity'
 import { type MeshId, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
-import type { KnownPeer, StoredMembership } from '@weft/node'
+import { type KnownPeer, NO_PINS, type StoredMembership, type StoredPins } from '@weft/node'
 import {
   ensureDirectory,
   eraseSecret,
@@ -20,9 +20,11 @@ import {
   agentSchema,
   keysSchema,
   membershipSchema,
+  NETMAP_VERSION,
   netmapFileSchema,
   textOfEndpoint,
   timestampFileSchema,
+  trustFileSchema,
 } from './membership-schemas.ts'
 
 /** How the coordinator of a mesh is reached, and known. */
@@ -43,7 +45,7 @@ export interface JoinKeys {
   readonly keys: NodeKeys
 }
 
-type MembershipFile = 'keys' | 'membership' | 'netmap' | 'timestamp'
+type MembershipFile = 'keys' | 'membership' | 'netmap' | 'timestamp' | 'trust'
 
 interface AgentSettings {
   readonly port?: number | undefined
@@ -138,7 +140,11 @@ export class AgentState implements Disposable {
   }
 
   saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void {
-    this.#write(mesh, 'netmap', { version: 1, netmap, known })
+    this.#write(mesh, 'netmap', { version: NETMAP_VERSION, netmap, known })
+  }
+
+  savePins(mesh: MeshId, pins: StoredPins): void {
+    this.#write(mesh, 'trust', { version: 1, ...pins })
   }
 
   saveTimestamp(mesh: MeshId, bound: WallTime): void {
@@ -197,9 +203,18 @@ export class AgentState implements Disposable {
   }
 
   /** The coordinator tells the netmap again, so the node does without one that is damaged. */
-  #readNetmap(mesh: MeshId): Pick<StoredMembership, 'netmap' | 'known'> {
-    const file = this.#readOrWarn(mesh, 'netmap', netmapFileSchema)
-    return file === undefined ? { known: [] } : { netmap: file.netmap, known: file.known }
+  #readNetmap(mesh: MeshId): Pick<StoredMembership, 'netmap' | 'known' | 'pins'> {
+    const file = this.#readOrWarn(mesh, 'netmap', netmapFileSchema, NETMAP_VERSION)
+    const pins = this.#readPins(mesh)
+    if (file === undefined) return { known: [], pins: pins ?? NO_PINS }
+    const known = file.known.map(({ id, sequence, digest }) => ({ id, sequence, digest }))
+    return { netmap: file.netmap, known, pins: pins ?? { names: pinsOfVersion1(file.known), addresses: [] } }
+  }
+
+  /** Without it names and addresses are the devices' of the stored netmap, as at first sight. */
+  #readPins(mesh: MeshId): StoredPins | undefined {
+    const file = this.#readOrWarn(mesh, 'trust', trustFileSchema)
+    return file && { names: file.names, addresses: file.addresses }
   }
 
   /** Without it the clock's time will do, unless it was set back. */
@@ -209,9 +224,14 @@ export class AgentState implements Disposable {
   }
 
   /** A damaged file is moved aside and done without. */
-  #readOrWarn<T>(mesh: MeshId, name: 'netmap' | 'timestamp', schema: { parse(value: unknown): T }): T | undefined {
+  #readOrWarn<T>(
+    mesh: MeshId,
+    name: 'netmap' | 'timestamp' | 'trust',
+    schema: { parse(value: unknown): T },
+    version = 1,
+  ): T | undefined {
     try {
-      return readStateFile(this.#file(mesh, name), schema)
+      return readStateFile(this.#file(mesh, name), schema, version)
     } catch (error) {
       if (!(error instanceof StateError) || error.code !== 'state-corrupt') throw error
       this.#logger.warn(`${name} corrupt`, { reason: error.message })
@@ -248,4 +268,11 @@ export class AgentState implements Disposable {
   #folder(mesh: MeshId): string {
     return join(this.#directory, 'meshes', mesh)
   }
+}
+
+/** Before there were pins, the last name of each peer was noted beside its record. */
+function pinsOfVersion1(known: readonly { readonly id: NodeId; readonly name?: string }[]): StoredPins['names'] {
+  return known.flatMap(({ id, name }) =>
+    name === undefined || name === '' ? [] : [{ value: name, id, seen: wallTime(0) }],
+  )
 }

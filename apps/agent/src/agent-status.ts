@@ -24,6 +24,7 @@ export interface AgentStatus {
   readonly names: NameServiceStatus | null
   readonly peers: NodeStatus['peers']
   readonly refused: NodeStatus['refused']
+  readonly moved: NodeStatus['moved']
   /** Packets and datagrams that went no further while up, by reason. */
   readonly dropped: Readonly<Record<string, number>>
 }
@@ -34,6 +35,7 @@ const NOTHING = {
   names: null,
   peers: [],
   refused: [],
+  moved: [],
   dropped: {},
 } as const
 
@@ -66,7 +68,7 @@ function upStatus(
   membership: MembershipOnDisk,
   running: NodeStatus,
 ): Omit<AgentStatus, 'dropped' | 'names' | 'holdsRoot'> {
-  const { self, coordinator, network, relay, peers, refused } = running
+  const { self, coordinator, network, relay, peers, refused, moved } = running
   return {
     state: 'up',
     self: { ...self, name: self.name === '' ? membership.name : self.name },
@@ -79,6 +81,7 @@ function upStatus(
     relay,
     peers,
     refused,
+    moved,
   }
 }
 

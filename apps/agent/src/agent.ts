@@ -4,7 +4,7 @@ import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
 import type { OpenNameServiceSetup } from '@weft/dns'
 import type { JoinLink } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
-import { INTERFACE_MTU, type PingOutcome } from '@weft/node'
+import { INTERFACE_MTU, type PingOutcome, type TrustOutcome } from '@weft/node'
 import { AgentError } from './agent-error.ts'
 import { AgentSession } from './agent-session.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
@@ -119,6 +119,10 @@ export class Agent {
     return await this.#running().ping(peer, timeout)
   }
 
+  async trust(peer: string): Promise<TrustOutcome> {
+    return await this.#running().trust(peer)
+  }
+
   async netcheck(signal: AbortSignal): Promise<NetcheckAnswer> {
     return await this.#running().netcheck(signal)
   }
@@ -195,6 +199,7 @@ export class Agent {
         openNameServiceSetup: drivers.openNameServiceSetup,
         onFailed: (error) => this.#onFailed(error),
         onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),
+        onPins: (mesh, pins) => this.#keep(mesh, { pins }),
         onTimestamp: (mesh, latestTimestamp) => this.#keep(mesh, { latestTimestamp }),
       })
       session.start()
@@ -228,7 +233,7 @@ export class Agent {
     this.#settle.reject(error)
   }
 
-  #keep(mesh: MeshId, latest: Partial<Pick<MembershipOnDisk, 'netmap' | 'known' | 'latestTimestamp'>>): void {
+  #keep(mesh: MeshId, latest: Partial<Pick<MembershipOnDisk, 'netmap' | 'known' | 'pins' | 'latestTimestamp'>>): void {
     this.#memberships = this.#memberships.map((each) => (each.mesh === mesh ? { ...each, ...latest } : each))
   }
 

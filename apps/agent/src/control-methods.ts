@@ -8,7 +8,7 @@ import {
   controlMethod,
 } from '@weft/control-socket'
 import { IdentityError, MAX_CERTIFICATE_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
-import type { PingOutcome } from '@weft/node'
+import type { PingOutcome, TrustOutcome } from '@weft/node'
 import { StateError } from '@weft/state'
 import { z } from 'zod'
 import type { Agent } from './agent.ts'
@@ -54,6 +54,7 @@ const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
 /** `device`: this one where absent. */
 const renameParams = z.strictObject({ device: someName.optional(), name: someName })
 const removeParams = z.strictObject({ device: someName })
+const trustParams = z.strictObject({ peer: someName })
 const recordParams = z.strictObject({ name: someName, type: recordType, value: someName })
 const recordChoice = z.strictObject({
   name: someName,
@@ -84,6 +85,7 @@ export function controlMethods(
       agent.request('rename', { device: device ?? agent.status().self?.id ?? '', name }),
     ),
     remove: method('change', removeParams, (params) => agent.request('remove', params)),
+    trust: method('change', trustParams, async ({ peer }) => trusted(peer, await agent.trust(peer))),
     'name-add': method('change', recordParams, (params) => agent.request('name-add', params)),
     'name-list': method('read', nothing, () => agent.request('name-list', {})),
     'name-remove': method('change', recordChoice, (params) => agent.request('name-remove', params)),
@@ -154,10 +156,44 @@ function pingLine(peer: string, outcome: PingOutcome) {
         'peer-refused',
         `${peer} gets no tunnel: ${outcome.reason}; the coordinator names it, but it did not prove who it is; see weft status`,
       )
+    case 'name-pinned':
+      throw new AgentError(
+        'name-pinned',
+        `${peer} was the name of another device; see weft status, and if the change is right: sudo weft trust ${peer}`,
+      )
     case 'self':
       throw new AgentError('unknown-peer', `${peer} is this device itself; name another, see weft status`)
     case 'busy':
       throw new AgentError('busy', 'too many pings are under way; try again in a moment')
+    default:
+      return assertNever(outcome)
+  }
+}
+
+/** @throws AgentError where nothing can be agreed to. */
+function trusted(peer: string, outcome: TrustOutcome) {
+  switch (outcome.kind) {
+    case 'trusted': {
+      const { kind: _kind, ...rest } = outcome
+      return rest
+    }
+    case 'unknown-peer':
+      throw new AgentError('unknown-peer', `no peer is called ${peer}; see who there is with: weft status`)
+    case 'ambiguous':
+      throw new AgentError(
+        'ambiguous',
+        `${outcome.ids.length} devices claim ${peer}; say which by its id: ${outcome.ids.slice(0, 4).join(', ')}`,
+      )
+    case 'refused-peer':
+      throw new AgentError(
+        'peer-refused',
+        `${peer} did not prove who it is: ${outcome.reason}; only names and addresses can be trusted; see weft status`,
+      )
+    case 'own':
+      throw new AgentError(
+        'own',
+        `${outcome.value} is this device's own; give the other one a name or address of its own`,
+      )
     default:
       return assertNever(outcome)
   }

@@ -14,6 +14,7 @@ import {
   verifyLinkCertificates,
 } from '@weft/identity'
 import { nodeIdOf } from '@weft/keys'
+import { NO_PINS } from '@weft/node'
 import { AgentError } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
@@ -102,7 +103,18 @@ class JoinAttempt {
     })
     const chain = this.#checkedChain(answer)
     const { id, name } = answer
-    const membership = { mesh, id, name, keys: this.keys, record, chain, known: [], coordinatorKey, endpoints }
+    const membership = {
+      mesh,
+      id,
+      name,
+      keys: this.keys,
+      record,
+      chain,
+      known: [],
+      pins: NO_PINS,
+      coordinatorKey,
+      endpoints,
+    }
     this.#state.saveMembership(membership)
     return membership
   }

@@ -1,4 +1,4 @@
-import { fromBase64, wallTime } from '@weft/base'
+import { familyOf, fromBase64, parseIp, wallTime } from '@weft/base'
 import { netmapSchema } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import {
@@ -22,7 +22,7 @@ import {
   PrivateKey,
   parsePublicKey,
 } from '@weft/keys'
-import { MAX_KNOWN_PEERS } from '@weft/node'
+import { MAX_KNOWN_PEERS, MAX_PINS, type Pin } from '@weft/node'
 import { z } from 'zod'
 
 /** What the files of a membership hold, by format version 1; unknown fields are refused. */
@@ -110,20 +110,40 @@ function belongTogether(file: {
   }
 }
 
+const moment = z
+  .int()
+  .min(0)
+  .max(8.64e15)
+  .transform((time) => wallTime(time))
+
+/** The second version knows no names of peers: pins have taken their place. */
+export const NETMAP_VERSION = 2
+
 export const netmapFileSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal([1, NETMAP_VERSION]),
   netmap: netmapSchema,
   known: z
     .array(
       z.strictObject({
         id: id<NodeId>(),
-        name: z.string().max(255),
+        name: z.exactOptional(z.string().max(255)),
         sequence: z.int().min(1),
         digest: z.string().regex(/^[0-9a-f]{64}$/),
       }),
     )
     .max(MAX_KNOWN_PEERS),
 })
+
+const pins = (value: z.ZodType<string>): z.ZodType<readonly Pin[]> =>
+  z.array(z.strictObject({ value, id: id<NodeId>(), seen: moment })).max(MAX_PINS)
+
+const address4 = z.string().refine((text) => {
+  const address = parseIp(text)
+  return address === text && familyOf(address) === 4
+}, 'an IPv4 address is expected')
+
+/** Whose the names and addresses are that this node has seen. */
+export const trustFileSchema = z.strictObject({ version: z.literal(1), names: pins(name), addresses: pins(address4) })
 
 /** How far the timestamps of handshakes may have gone, in milliseconds since 1970. */
 export const timestampFileSchema = z.strictObject({

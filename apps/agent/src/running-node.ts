@@ -25,6 +25,8 @@ import {
   type NodeStatus,
   type PingOutcome,
   type StoredMembership,
+  type StoredPins,
+  type TrustOutcome,
 } from '@weft/node'
 import { AgentError, messageOf } from './agent-error.ts'
 import type { TunnelDevice } from './tunnel-device.ts'
@@ -37,6 +39,7 @@ const SLEPT_MS = 10_000
 export interface NodeOwner {
   savePort(port: number): void
   saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void
+  savePins(mesh: MeshId, pins: StoredPins): void
   /** On disk when it returns. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
@@ -67,10 +70,11 @@ export class RunningNode {
   #beatAt: Instant | undefined
   readonly #pings = new Map<number, (outcome: PingOutcome) => void>()
   readonly #stunAwaited: (() => void)[] = []
+  readonly #trusts = new Map<number, (outcome: TrustOutcome) => void>()
   readonly #becameReady: () => void
   readonly #failed: (error: AgentError) => void
   #addresses: readonly IpAddress[] | undefined
-  #nextPing = 0
+  #nextToken = 0
   #isStopped = false
 
   constructor(options: {
@@ -145,10 +149,18 @@ export class RunningNode {
   }
 
   ping(peer: string, timeout: Duration): Promise<PingOutcome> {
-    const token = this.#nextPing++
+    const token = this.#nextToken++
     return new Promise((resolve) => {
       this.#pings.set(token, resolve)
       this.tell({ kind: 'ping', token, peer, timeout })
+    })
+  }
+
+  trust(peer: string): Promise<TrustOutcome> {
+    const token = this.#nextToken++
+    return new Promise((resolve) => {
+      this.#trusts.set(token, resolve)
+      this.tell({ kind: 'trust', token, peer })
     })
   }
 
@@ -194,6 +206,9 @@ export class RunningNode {
       case 'save-netmap':
         this.#owner.saveNetmap(output.mesh, output.netmap, output.known)
         return
+      case 'save-pins':
+        this.#owner.savePins(output.mesh, output.pins)
+        return
       case 'save-timestamp':
         this.#owner.saveTimestamp(output.mesh, output.bound)
         return
@@ -206,6 +221,10 @@ export class RunningNode {
         return
       case 'stun-settled':
         for (const resolve of this.#stunAwaited.splice(0)) resolve()
+        return
+      case 'trust-answer':
+        this.#trusts.get(output.token)?.(output.outcome)
+        this.#trusts.delete(output.token)
         return
       case 'log':
         this.#logger[output.level](output.event, output.fields)

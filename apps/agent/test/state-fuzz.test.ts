@@ -9,7 +9,7 @@ import { PortableDatapath } from '@weft/datapath'
 import { createCertificate, createRecord, encodeChain, generateNodeKeys } from '@weft/identity'
 import { type KeyRole, meshIdOf, nodeIdOf, PrivateKey } from '@weft/keys'
 import { systemClock } from '@weft/linux'
-import { Node } from '@weft/node'
+import { NO_PINS, Node } from '@weft/node'
 import { StateError } from '@weft/state'
 import { fuzz, mutateJson, seededRandom } from '@weft/testing'
 import { AgentError } from '../src/agent-error.ts'
@@ -41,6 +41,7 @@ const membership: MembershipOnDisk = {
   record: createRecord(keys, 1, crypto),
   chain,
   known: [],
+  pins: NO_PINS,
   coordinatorKey: coordinator.publicKey(crypto),
   endpoints: [
     { kind: 'endpoint', endpoint: '192.0.2.1:7480' as Endpoint },
@@ -74,7 +75,11 @@ function writeState(directory: string): ReadonlyMap<string, string> {
   using state = new AgentState(directory, silentLogger)
   state.saveJoinKeys(mesh, { link: link.publicKey(crypto), keys })
   state.saveMembership(membership)
-  state.saveNetmap(mesh, netmap, [{ id, name: 'bob', sequence: 1, digest: 'a'.repeat(64) }])
+  state.saveNetmap(mesh, netmap, [{ id, sequence: 1, digest: 'a'.repeat(64) }])
+  state.savePins(mesh, {
+    names: [{ value: 'bob', id, seen: wallTime(1_700_000_000_000) }],
+    addresses: [{ value: '100.80.0.2', id, seen: wallTime(1_700_000_000_000) }],
+  })
   state.saveTimestamp(mesh, wallTime(1_700_000_000_000))
   state.savePort(7481)
   const folder = join(directory, 'meshes', mesh)
@@ -147,6 +152,7 @@ fuzz<string>({
     'state-newer',
     'netmap.json done without',
     'timestamp.json done without',
+    'trust.json done without',
   ],
   sources: ['agent/src/agent-state.ts', 'agent/src/membership-schemas.ts', 'state/src/state-file.ts'],
   inputs: { short: 1_000, long: 50_000 },

@@ -10,6 +10,7 @@ export interface AgentStatus {
   readonly peers: readonly PeerStatus[]
   /** Named by the coordinator, without having proven themselves. */
   readonly refused?: readonly RefusedPeer[]
+  readonly moved?: readonly MovedPlace[]
 }
 
 /** How names of the mesh work on this machine. */
@@ -26,6 +27,31 @@ export interface RefusedPeer {
   readonly reason: string
 }
 
+/** A name or address that the coordinator gives to the device `id`, and that was seen with `holder`. */
+export interface MovedPlace {
+  readonly id: string
+  readonly name: string
+  readonly owner: string
+  readonly kind: 'name' | 'address'
+  readonly value: string
+  readonly holder: PlaceHolder
+}
+
+export interface PlaceHolder {
+  readonly id: string
+  /** As it is called now; `null` where it is not in the mesh. */
+  readonly name: string | null
+  /** ISO 8601. */
+  readonly seen: string
+}
+
+export interface Trusted {
+  readonly id: string
+  readonly name: string
+  readonly owner: string
+  readonly moved: readonly { readonly kind: string; readonly value: string; readonly before: PlaceHolder }[]
+}
+
 export interface SelfStatus {
   readonly id: string
   readonly name: string
@@ -36,6 +62,8 @@ export interface SelfStatus {
 export interface PeerStatus {
   readonly id: string
   readonly name: string
+  /** The name was another device's, and does not lead to this one. */
+  readonly nameWithheld?: boolean
   readonly owner: string
   readonly addresses: readonly string[]
   readonly online: boolean

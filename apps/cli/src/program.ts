@@ -49,6 +49,7 @@ export function createProgram(): Command {
   addRoot(program)
   addRename(program)
   addRemove(program)
+  addTrust(program)
   addNames(program)
   addService(program)
   addWg(program)
@@ -297,6 +298,15 @@ function addRemove(program: Command): void {
     .addOption(json('one line: id, name'))
     .addHelpText('after', examples('sudo weft remove old-laptop'))
     .action(async (peer, options) => (await import('./verbs/remove.ts')).remove(peer, options))
+}
+
+function addTrust(program: Command): void {
+  verb(program, 'trust', 'Agree that a name or address is another device’s now, as status shows it')
+    .argument('<peer>', 'the device that claims it: a name, address or id')
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: id, name, owner, moved'))
+    .addHelpText('after', examples('sudo weft trust laptop', 'sudo weft trust 0f1e2d3c4b5a69788796a5b4c3d2e1f0'))
+    .action(async (peer, options) => (await import('./verbs/trust.ts')).trust(peer, options))
 }
 
 function addNames(program: Command): void {

@@ -1,5 +1,6 @@
-import type { RefusedPeer } from './agent-answers.ts'
+import type { MovedPlace, PlaceHolder, RefusedPeer } from './agent-answers.ts'
 import { oneLine } from './failure.ts'
+import { formatAge } from './format.ts'
 import { nameText } from './name-text.ts'
 
 /** What happened to a device that the coordinator names and that gets no tunnel, by the reason's own name. */
@@ -15,10 +16,23 @@ const TEXTS: Readonly<Record<string, string>> = {
   'chain-not-yet-valid': 'its certificates do not hold yet: check the clocks',
   'is-self': 'it claims to be this device',
   'address-taken': 'another device has its address',
+  'address-pinned': 'its address was seen with another device',
   'node-key-taken': 'another device has its key',
   'address-outside-range': 'its address is outside of the mesh',
 }
 
 export function refusalLine({ id, name, reason }: RefusedPeer): string {
   return `refused  ${nameText(name)} (${oneLine(id).slice(0, 8)})  ${TEXTS[reason] ?? oneLine(reason)}`
+}
+
+/** What the coordinator moved from one device to another, and what to type where that is right. */
+export function movedLine({ id, name, owner, kind, value, holder }: MovedPlace, now: number): string {
+  const claimant = `${oneLine(id).slice(0, 8)}, a device of ${oneLine(owner)}`
+  return `moved    ${kind} ${nameText(value)} was ${holderText(holder, now)}, and is claimed by ${claimant}; if that is right: sudo weft trust ${nameText(name)}`
+}
+
+export function holderText({ id, name, seen }: PlaceHolder, now: number): string {
+  const since = Date.parse(seen)
+  const where = name !== null ? `${nameText(name)} now` : since === 0 ? '' : `last seen ${formatAge(since, now)}`
+  return where === '' ? oneLine(id).slice(0, 8) : `${oneLine(id).slice(0, 8)} (${where})`
 }

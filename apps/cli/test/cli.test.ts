@@ -37,7 +37,7 @@ test('wrong usage ends with 2 and one line that says what is right', async () =>
 })
 
 test('help and version go to standard output and end with 0', async () => {
-  const verbs = ['serve', 'agent', 'up', 'down', 'status', 'ping', 'link create', 'link list', 'link revoke']
+  const verbs = ['serve', 'agent', 'up', 'down', 'status', 'ping', 'link create', 'link list', 'link revoke', 'trust']
   await Promise.all(
     verbs.map(async (verb) => {
       const { code, stdout } = await weft(...verb.split(' '), '--help')
@@ -149,6 +149,25 @@ test('link create prints the link alone, sends what was asked, and --state asks 
     { reusable: true, expiresSeconds: 3600, tags: ['lab', 'web'] },
     { reusable: false, expiresSeconds: 86_400, tags: [] },
   ])
+})
+
+test('trust asks for the peer by what was typed, and says what is whose now', async () => {
+  const before = { id: '77aa11bb22cc33dd', name: null, seen: '1970-01-01T00:00:00.000Z' }
+  const trusted = { id: 'ab'.repeat(16), name: 'nas', owner: 'me', moved: [{ kind: 'name', value: 'nas', before }] }
+  const asked: unknown[] = []
+  await using agent = await answering({
+    trust: async (params) => {
+      asked.push(params)
+      return asked.length === 3 ? { ...trusted, moved: [] } : trusted
+    },
+  })
+  const { code, stdout } = await weft('trust', 'nas', '--socket', agent.socket)
+  assert.equal(code, 0)
+  assert.equal(stdout, `name nas was 77aa11bb, and is now ${trusted.id}, a device of me\n`)
+  const machine = await weft('trust', 'nas.weft', '--json', '--socket', agent.socket)
+  assert.deepEqual(JSON.parse(machine.stdout), trusted)
+  assert.match((await weft('trust', trusted.id, '--socket', agent.socket)).stdout, /^nas has its name and address/)
+  assert.deepEqual(asked, [{ peer: 'nas' }, { peer: 'nas.weft' }, { peer: trusted.id }])
 })
 
 test('up reads a link from standard input, and refuses one that holds none', async () => {

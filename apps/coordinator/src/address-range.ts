@@ -47,22 +47,22 @@ export function parseRange(text: string): Prefix | { readonly refused: string } 
 }
 
 /**
- * An address for a new device: the one behind the highest that is used, and those that became free only when the range
- * ends, so that an address seldom moves to another device. `undefined` where all are used.
+ * An address for a new device: one behind those that are used and those that devices had which are gone, as many as
+ * joined; and such only when the range ends, for peers take it for the other device still. `undefined` where all are used.
  */
-export function freeAddress(range: Prefix, used: readonly IpAddress[]): IpAddress | undefined {
+export function freeAddress(range: Prefix, used: readonly IpAddress[], joins: number): IpAddress | undefined {
   const { address, length } = prefixParts(range)
   const start = numberOf(address)
   const broadcast = start + 2 ** (32 - length) - 1
   const taken = new Set(used.map(numberOf))
   taken.add(start + RESOLVER_HOST)
-  let highest = start
+  let highest = Math.min(start + joins + (joins < RESOLVER_HOST ? 0 : 1), broadcast - 1)
   for (const each of used) {
     const number = numberOf(each)
     if (number > highest && number < broadcast) highest = number
   }
   for (let number = highest + 1; number < broadcast; number++) if (!taken.has(number)) return addressOf(number)
-  for (let number = start + 1; number < highest; number++) if (!taken.has(number)) return addressOf(number)
+  for (let number = start + 1; number <= highest; number++) if (!taken.has(number)) return addressOf(number)
   return undefined
 }
 

@@ -179,7 +179,7 @@ export async function nameFor(transaction: StoreTransaction, hostName: string): 
 }
 
 export async function addressFor(transaction: StoreTransaction, { range }: JoinPlace) {
-  const address = freeAddress(range, await transaction.addresses())
+  const address = freeAddress(range, await transaction.addresses(), await transaction.joins())
   if (address === undefined)
     throw new Refusal(
       'addresses-exhausted',

@@ -49,25 +49,33 @@ describe('a free address', () => {
   })
 
   it('is the next one up', () => {
-    assert.equal(freeAddress(medium, []), '10.1.2.1')
-    assert.equal(freeAddress(medium, addresses('10.1.2.1', '10.1.2.52')), '10.1.2.54')
+    assert.equal(freeAddress(medium, [], 0), '10.1.2.1')
+    assert.equal(freeAddress(medium, addresses('10.1.2.1', '10.1.2.52'), 2), '10.1.2.54')
   })
 
   it('is one that became free only when the range ends', () => {
-    assert.equal(freeAddress(small, addresses('100.64.0.3', '100.64.0.5')), '100.64.0.6')
-    assert.equal(freeAddress(small, addresses('100.64.0.1', '100.64.0.3', '100.64.0.6')), '100.64.0.2')
+    assert.equal(freeAddress(small, addresses('100.64.0.3', '100.64.0.5'), 5), '100.64.0.6')
+    assert.equal(freeAddress(small, addresses('100.64.0.1', '100.64.0.3', '100.64.0.6'), 6), '100.64.0.2')
+  })
+
+  it('is one that a device had which is gone only when the range ends', () => {
+    assert.equal(freeAddress(medium, addresses('10.1.2.1'), 3), '10.1.2.4')
+    assert.equal(freeAddress(medium, [], 52), '10.1.2.54')
+    assert.equal(freeAddress(medium, [], 53), '10.1.2.55')
+    assert.equal(freeAddress(small, addresses('100.64.0.1'), 9), '100.64.0.2')
+    assert.equal(freeAddress(small, [], 9), '100.64.0.1')
   })
 
   it('is none in a full range', () => {
     assert.equal(takeAll(small).length, 6)
-    assert.equal(freeAddress(small, takeAll(small)), undefined)
+    assert.equal(freeAddress(small, takeAll(small), 6), undefined)
   })
 })
 
 function takeAll(range: Prefix): IpAddress[] {
   const used: IpAddress[] = []
-  for (let address = freeAddress(range, used); address !== undefined; address = freeAddress(range, used))
-    used.push(address)
+  const next = () => freeAddress(range, used, used.length)
+  for (let address = next(); address !== undefined; address = next()) used.push(address)
   return used
 }
 

@@ -278,6 +278,15 @@ export class StoreTransaction {
       .execute()
   }
 
+  /** How often links let a device in, those included that are gone since. */
+  async joins(): Promise<number> {
+    const row = await this.#sql
+      .selectFrom('links')
+      .select(({ fn }) => fn.sum('uses').as('all'))
+      .executeTakeFirst()
+    return Number(row?.all ?? 0)
+  }
+
   async hasUsedLink(link: string, device: NodeId): Promise<boolean> {
     const row = await this.#sql
       .selectFrom('linkUses')

@@ -1,6 +1,7 @@
 /** Everything a node does, without I/O: memberships, peers that proved themselves, handshakes, paths and permissions. */
 export { MAX_ENDPOINTS } from './endpoints.ts'
 export { type KnownPeer, MAX_KNOWN_PEERS } from './known-peers.ts'
+export type { TrustedPlace, TrustOutcome } from './moved-places.ts'
 export { Node } from './node.ts'
 export {
   type CoordinatorState,
@@ -11,5 +12,6 @@ export {
   type PingOutcome,
   type RelayStanding,
 } from './node-interface.ts'
-export type { NodeStatus, PathStatus, PeerStatus, RefusedPeerStatus } from './node-status.ts'
+export type { MovedPlaceStatus, NodeStatus, PathStatus, PeerStatus, RefusedPeerStatus } from './node-status.ts'
+export { MAX_PINS, NO_PINS, type Pin, type StoredPins } from './pins.ts'
 export type { StoredMembership } from './stored-membership.ts'

@@ -2,10 +2,9 @@ import { toHex } from '@weft/base'
 import type { NodeRecord } from '@weft/identity'
 import type { CryptoProvider, NodeId } from '@weft/keys'
 
-/** The newest record that was seen of an identity, and its last name; kept after the peer has left the netmap. */
+/** The newest record that was seen of an identity; kept after the peer has left the netmap. */
 export interface KnownPeer {
   readonly id: NodeId
-  readonly name: string
   readonly sequence: number
   /** SHA-256 of the record, in hexadecimal. */
   readonly digest: string
@@ -20,7 +19,6 @@ export const MAX_KNOWN_PEERS = 65_536
  */
 export class KnownPeers {
   readonly #known = new Map<NodeId, KnownPeer>()
-  readonly #byName = new Map<string, NodeId>()
   readonly #crypto: CryptoProvider
 
   constructor(known: readonly KnownPeer[], crypto: CryptoProvider) {
@@ -37,16 +35,7 @@ export class KnownPeers {
   }
 
   remember(record: NodeRecord): void {
-    const name = this.#known.get(record.nodeId)?.name ?? ''
-    this.#put({ id: record.nodeId, name, sequence: record.sequence, digest: this.#digest(record) })
-  }
-
-  /** The other identity that was last known by this name, if there is one. */
-  rename(id: NodeId, name: string): NodeId | undefined {
-    const before = this.#byName.get(name)
-    const known = this.#known.get(id)
-    if (known !== undefined && known.name !== name) this.#put({ ...known, name })
-    return before === id ? undefined : before
+    this.#put({ id: record.nodeId, sequence: record.sequence, digest: this.#digest(record) })
   }
 
   all(): readonly KnownPeer[] {
@@ -54,18 +43,10 @@ export class KnownPeers {
   }
 
   #put(peer: KnownPeer): void {
-    this.#drop(peer.id)
+    this.#known.delete(peer.id)
     this.#known.set(peer.id, peer)
-    if (peer.name !== '') this.#byName.set(peer.name, peer.id)
     const [oldest] = this.#known.keys()
-    if (this.#known.size > MAX_KNOWN_PEERS && oldest !== undefined) this.#drop(oldest)
-  }
-
-  #drop(id: NodeId): void {
-    const known = this.#known.get(id)
-    if (known === undefined) return
-    this.#known.delete(id)
-    if (this.#byName.get(known.name) === id) this.#byName.delete(known.name)
+    if (this.#known.size > MAX_KNOWN_PEERS && oldest !== undefined) this.#known.delete(oldest)
   }
 
   #digest(record: NodeRecord): string {

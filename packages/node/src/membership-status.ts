@@ -1,10 +1,18 @@
 import type { Endpoint, Instant, Now } from '@weft/base'
-import type { Netmap } from '@weft/coordinator-protocol'
 import type { PeerMeter, PeerMeters } from '@weft/datapath'
 import type { PeerPaths } from '@weft/traversal'
 import { grantsTo } from './filter-rules.ts'
 import type { Membership } from './membership.ts'
-import { isoOf, type NetworkStatus, type NodeStatus, type PathStatus, type PeerStatus, pathOf } from './node-status.ts'
+import { type MovedPlace, shownHolder } from './moved-places.ts'
+import {
+  isoOf,
+  type MovedPlaceStatus,
+  type NetworkStatus,
+  type NodeStatus,
+  type PathStatus,
+  type PeerStatus,
+  pathOf,
+} from './node-status.ts'
 import type { Peer } from './peer.ts'
 
 /** Milliseconds of data without an answer after which a path counts as gone: keepalive and rekey timeout together. */
@@ -43,10 +51,11 @@ export function membershipStatus(
     relay: relayStatus(membership),
     peers: [...membership.peers.peers()]
       .map((peer) =>
-        peerStatus(peer, netmap, { meter: meters.meter(peer.index), paths: membership.routes.of(peer) }, now),
+        peerStatus(peer, membership, { meter: meters.meter(peer.index), paths: membership.routes.of(peer) }, now),
       )
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     refused: [...membership.peers.refused()].map(({ claim, reason }) => ({ id: claim.id, name: claim.name, reason })),
+    moved: membership.places.moved().map((each) => movedStatus(each, membership)),
   }
 }
 
@@ -57,7 +66,7 @@ function reasonOf({ coordinator, objection }: Membership): { readonly reason?: s
 
 function peerStatus(
   peer: Peer,
-  netmap: Netmap | undefined,
+  { netmap, places }: Membership,
   { meter, paths }: { readonly meter: PeerMeter; readonly paths: PeerPaths | undefined },
   now: Now,
 ): PeerStatus {
@@ -65,6 +74,7 @@ function peerStatus(
   return {
     id: peer.identity.id,
     name: peer.claim.name,
+    nameWithheld: places.isOthers('name', peer.claim.name, peer.identity.id),
     owner: peer.claim.owner,
     addresses: peer.addresses,
     online: peer.claim.online,
@@ -74,6 +84,11 @@ function peerStatus(
     lastHandshake: isoOf(peer.lastHandshake?.wall),
     permissions: { incoming: grants.map(({ account: _account, ...grant }) => grant) },
   }
+}
+
+function movedStatus({ claimant, kind, value, holder }: MovedPlace, membership: Membership): MovedPlaceStatus {
+  const { id, name, owner } = claimant
+  return { id, name, owner, kind, value, holder: shownHolder(holder, membership.places.nameOf(holder.id)) }
 }
 
 function relayStatus({ routes }: Membership): NodeStatus['relay'] {

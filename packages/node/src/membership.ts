@@ -2,7 +2,6 @@ import {
   earliest,
   type Instant,
   type IpAddress,
-  invariant,
   type LogFields,
   later,
   type Now,
@@ -13,12 +12,13 @@ import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
 import { type DeviceText, type MeshNames, readDeviceText, refersTo } from '@weft/dns'
 import type { FilterRule } from '@weft/filter'
-import { decodeChain, meshPrefix, nodeAddress6, readCertificate } from '@weft/identity'
-import { type CryptoProvider, type MeshId, meshIdOf, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
+import { meshPrefix, nodeAddress6 } from '@weft/identity'
+import { type CryptoProvider, type MeshId, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
 import { filterRules } from './filter-rules.ts'
 import { KnownPeers } from './known-peers.ts'
 import { membershipStatus, type UnderlayStatus } from './membership-status.ts'
 import { meshNames } from './mesh-names.ts'
+import type { TrustOutcome } from './moved-places.ts'
 import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
 import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
@@ -27,14 +27,21 @@ import type { PeerIndices } from './peer-indices.ts'
 import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
 import { verifyPeer } from './peer-verification.ts'
+import { Places, type PlacesHost } from './places.ts'
 import { rememberingSignatures } from './remembered-signatures.ts'
-import type { StoredMembership } from './stored-membership.ts'
+import { rootKeyOf, type StoredMembership } from './stored-membership.ts'
 import { Tunnels, type TunnelsHost } from './tunnels.ts'
 
 /** How often chains are looked at for their end. */
 const RECHECK_EVERY = seconds(60)
 /** A netmap of 1,000 peers has 3 MB: changes are gathered for so long before they are written. */
 const SAVE_EVERY = seconds(5)
+
+/** Whom a text means. */
+type Found =
+  | { readonly peer: Peer; readonly address: IpAddress }
+  | { readonly withheld: Peer }
+  | { readonly refused: RefusedPeer }
 
 /** What the node lends to each of its memberships. */
 export interface MembershipHost
@@ -59,6 +66,7 @@ export class Membership {
   readonly address6: IpAddress
   readonly prefix6: Prefix
   readonly peers: PeerTable
+  readonly places: Places
   coordinator: CoordinatorState | undefined
   /** As last told to the coordinator on this connection. */
   published: string | undefined
@@ -69,6 +77,8 @@ export class Membership {
   readonly routes: PeerRoutes
   readonly #tunnels: Tunnels
   #netmap: Netmap | undefined
+  /** As last told, taken or not for want of the user's agreement. */
+  #offered: Netmap | undefined
   /** Why the latest netmap was refused; then a change does not lead from the one that is held. */
   #objection: NetmapObjection | undefined
   #now: Now
@@ -87,6 +97,7 @@ export class Membership {
     this.address6 = nodeAddress6(this.#rootKey, identityKey, crypto)
     this.prefix6 = meshPrefix(this.#rootKey, crypto)
     this.peers = new PeerTable(this.#hooks())
+    this.places = new Places(stored.pins, this.#placesHost())
     this.#host = host
     this.#verifier = rememberingSignatures(crypto)
     this.#known = new KnownPeers(stored.known, crypto)
@@ -98,6 +109,7 @@ export class Membership {
     this.#now = now
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
     if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
+    this.places.save()
   }
 
   get netmap(): Netmap | undefined {
@@ -175,17 +187,26 @@ export class Membership {
     return earliest(this.#tunnels.nextTimeout(), this.routes.nextTimeout(), this.#recheckAt, this.#saveAt)
   }
 
-  /** The peer that somebody means; `refused` where it is kept aside. */
-  find(
-    text: string,
-  ): { readonly peer: Peer; readonly address: IpAddress } | { readonly refused: RefusedPeer } | undefined {
+  /** The user agrees to what the coordinator says of the peer. */
+  trust(peer: string, now: Now): TrustOutcome {
+    this.#now = now
+    const meant = this.#read(peer)
+    return meant === undefined ? { kind: 'unknown-peer' } : this.places.trust(meant)
+  }
+
+  /** The peer that somebody means; `refused` where it is kept aside, `withheld` where the name is another's. */
+  find(text: string): Found | undefined {
     const meant = this.#read(text)
     if (meant === undefined) return undefined
+    let withheld: Peer | undefined
     for (const peer of this.peers.peers()) {
       const { id, name, address4 } = peer.claim
-      if (refersTo(meant, { id, name, addresses: peer.addresses }))
+      if (!refersTo(meant, { id, name, addresses: peer.addresses })) continue
+      if (meant.kind !== 'name' || !this.places.isOthers('name', name, id))
         return { peer, address: meant.kind === 'address' ? meant.address : address4 }
+      withheld ??= peer
     }
+    if (withheld !== undefined) return { withheld }
     for (const refused of this.peers.refused()) {
       const { id, name, address4 } = refused.claim
       if (refersTo(meant, { id, name, addresses: [address4] })) return { refused }
@@ -209,6 +230,7 @@ export class Membership {
     if (this.#saveAt === undefined || this.#netmap === undefined) return
     this.#saveAt = undefined
     this.#savedAt = now.instant
+    this.places.save()
     this.#host.emit({ kind: 'save-netmap', mesh: this.mesh, netmap: this.#netmap, known: this.#known.all() })
   }
 
@@ -220,13 +242,22 @@ export class Membership {
   }
 
   #apply(netmap: Netmap, change: NetmapChange | undefined): boolean {
-    const objection = netmapObjection(netmap, { mesh: this.mesh, rootKey: this.#rootKey, id: this.id })
+    const own = {
+      mesh: this.mesh,
+      rootKey: this.#rootKey,
+      id: this.id,
+      places: this.places,
+      domain: this.#netmap?.mesh.domain,
+    }
+    const objection = netmapObjection(netmap, own)
+    if (objection === undefined || objection === 'self-address-pinned') this.#offered = netmap
     if (objection !== undefined) {
       this.#objection = objection
       this.#log('error', 'netmap refused', { reason: objection })
       return false
     }
     this.#netmap = netmap
+    this.places.onSelf(netmap.self)
     const self = this.#selfIn(netmap)
     if (change === undefined || this.#objection !== undefined) this.peers.applyWhole(netmap.peers, self)
     else this.peers.apply(change.upsert, change.remove, self)
@@ -281,6 +312,27 @@ export class Membership {
     }
   }
 
+  #placesHost(): PlacesHost {
+    const { mesh } = this
+    return {
+      id: this.id,
+      peers: this.peers,
+      wall: () => this.#now.wall,
+      self: () => this.#netmap?.self,
+      offered: () => this.#offered?.self,
+      onDecided: () => this.#onPlacesDecided(),
+      save: (pins) => this.#host.emit({ kind: 'save-pins', mesh, pins }),
+      log: (level, event, fields) => this.#log(level, event, fields),
+    }
+  }
+
+  #onPlacesDecided(): void {
+    if (this.#objection === 'self-address-pinned' && this.#offered !== undefined) this.#apply(this.#offered, undefined)
+    const self = this.#self()
+    if (self !== undefined) this.peers.reconsider(self)
+    this.#host.onShapeChanged()
+  }
+
   #hooks(): ConstructorParameters<typeof PeerTable>[0] {
     return {
       verify: (claim) =>
@@ -291,18 +343,20 @@ export class Membership {
           at: this.#now.wall,
           crypto: this.#verifier,
         }),
+      isPinnedElsewhere: ({ address4, id }) => this.places.isOthers('address', address4, id),
       takeIndex: () => this.#host.indices.take(),
       added: (peer) => this.#onAdded(peer),
       removed: (peer) => this.#onRemoved(peer),
-      readdressed: (peer) => this.#onReaddressed(peer),
+      readdressed: (peer, before) => this.#onReaddressed(peer, before),
       endpointsChanged: (peer) => this.#onEndpointsChanged(peer),
-      named: (peer) => this.#onNamed(peer),
+      named: (peer, before) => this.places.onNamed(peer, before),
       refused: ({ claim, reason }) => this.#log('warn', 'peer refused', { peer: claim.id, name: claim.name, reason }),
     }
   }
 
   #onAdded(peer: Peer): void {
     const { index } = peer
+    this.places.onAddressed(peer)
     this.#command({ kind: 'add-peer', peer: index })
     this.#command({ kind: 'set-allowed-ips', peer: index, prefixes: peer.prefixes })
     this.routes.add(peer, this.#now)
@@ -312,6 +366,7 @@ export class Membership {
   }
 
   #onRemoved(peer: Peer): void {
+    this.places.onRemoved(peer)
     this.#tunnels.remove(peer, this.#now)
     this.routes.remove(peer)
     this.#command({ kind: 'remove-peer', peer: peer.index })
@@ -320,7 +375,8 @@ export class Membership {
     this.#log('info', 'peer removed', { peer: peer.identity.id, name: peer.claim.name })
   }
 
-  #onReaddressed(peer: Peer): void {
+  #onReaddressed(peer: Peer, before: IpAddress): void {
+    this.places.onAddressed(peer, before)
     this.#command({ kind: 'set-allowed-ips', peer: peer.index, prefixes: peer.prefixes })
     this.#host.onShapeChanged()
   }
@@ -333,13 +389,6 @@ export class Membership {
     if (!isStillNamed) this.#tunnels.renew(peer, this.#now)
   }
 
-  #onNamed(peer: Peer): void {
-    const { id } = peer.identity
-    const before = this.#known.rename(id, peer.claim.name)
-    if (before !== undefined)
-      this.#log('warn', 'name now means another device', { name: peer.claim.name, peer: id, before })
-  }
-
   #command(command: DatapathCommand): void {
     this.#host.emit({ kind: 'datapath', command })
   }
@@ -347,14 +396,4 @@ export class Membership {
   #log(level: LogLevel, event: string, fields: LogFields): void {
     this.#host.emit({ kind: 'log', level, event, fields: { mesh: this.mesh, ...fields } })
   }
-}
-
-function rootKeyOf(stored: StoredMembership, crypto: CryptoProvider): PublicKey<'root'> {
-  const [account] = decodeChain(stored.chain)
-  invariant(account !== undefined, 'a chain has an account certificate')
-  const certificate = readCertificate(account, crypto)
-  invariant(certificate.kind === 'account', 'a chain begins with an account certificate')
-  const rootKey = certificate.issuer
-  invariant(meshIdOf(rootKey, crypto) === stored.mesh, 'the own chain begins at the mesh root')
-  return rootKey
 }

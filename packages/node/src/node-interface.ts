@@ -5,6 +5,8 @@ import type { MeshId, NodeId } from '@weft/keys'
 import { MOST_PATH_MTU, type ProbeDropReason } from '@weft/traversal'
 import type { HandshakeDropReason } from '@weft/wireguard'
 import type { KnownPeer } from './known-peers.ts'
+import type { TrustOutcome } from './moved-places.ts'
+import type { StoredPins } from './pins.ts'
 import type { StoredMembership } from './stored-membership.ts'
 
 /** Why something that came up from the fast path went no further. */
@@ -57,6 +59,8 @@ export type NodeInput =
   | { readonly kind: 'report'; readonly report: DatapathReport }
   /** Answered by one `ping-answer` with the same token. `peer`: a name, with or without the domain, an address or an id. */
   | { readonly kind: 'ping'; readonly token: number; readonly peer: string; readonly timeout: Duration }
+  /** The user agrees to what the coordinator says of the peer. Answered by one `trust-answer` with the same token. */
+  | { readonly kind: 'trust'; readonly token: number; readonly peer: string }
   /** Saves what waits to be saved, and closes the sockets. */
   | { readonly kind: 'stop' }
 
@@ -80,6 +84,8 @@ export type PingOutcome =
   | { readonly kind: 'unknown-peer' }
   /** The coordinator named the peer, but it did not prove itself. */
   | { readonly kind: 'refused-peer'; readonly reason: string }
+  /** The name was seen with another device, and that one is not there by it. */
+  | { readonly kind: 'name-pinned' }
   | { readonly kind: 'self' }
   | { readonly kind: 'busy' }
 
@@ -105,12 +111,15 @@ export type NodeOutput =
       readonly netmap: Netmap
       readonly known: readonly KnownPeer[]
     }
+  /** Whose names and addresses are. Told before the netmap that they are of, and before the answer to `trust`. */
+  | { readonly kind: 'save-pins'; readonly mesh: MeshId; readonly pins: StoredPins }
   /** The latest that handshakes may have told peers: on disk before anything after it is sent. */
   | { readonly kind: 'save-timestamp'; readonly mesh: MeshId; readonly bound: WallTime }
   | { readonly kind: 'save-port'; readonly port: number }
   | { readonly kind: 'ping-answer'; readonly token: number; readonly outcome: PingOutcome }
   /** Behind `ask-stun`: all answers have come, or are given up. */
   | { readonly kind: 'stun-settled' }
+  | { readonly kind: 'trust-answer'; readonly token: number; readonly outcome: TrustOutcome }
   | {
       readonly kind: 'log'
       readonly level: LogLevel

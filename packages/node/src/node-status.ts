@@ -3,6 +3,8 @@ import type { Grant } from '@weft/coordinator-protocol'
 import type { Path } from '@weft/datapath'
 import type { MeshId, NodeId } from '@weft/keys'
 import type { NatMapping } from '@weft/traversal'
+import type { PlaceHolder } from './moved-places.ts'
+import type { PlaceKind } from './pins.ts'
 
 /** How a peer is reached. `mtu`: bytes of the longest packet that the path carries. */
 export type PathStatus =
@@ -30,6 +32,8 @@ export type PathStatus =
 export interface PeerStatus {
   readonly id: NodeId
   readonly name: string
+  /** The name was seen with another device: it does not lead to this one. `moved` says more. */
+  readonly nameWithheld: boolean
   readonly owner: string
   readonly addresses: readonly IpAddress[]
   /** As the coordinator last said. */
@@ -54,6 +58,16 @@ export interface RefusedPeerStatus {
   readonly id: NodeId
   readonly name: string
   readonly reason: string
+}
+
+/** A name or address that the coordinator gives to the device `id`, and that was seen with `holder`. */
+export interface MovedPlaceStatus {
+  readonly id: NodeId
+  readonly name: string
+  readonly owner: string
+  readonly kind: PlaceKind
+  readonly value: string
+  readonly holder: PlaceHolder
 }
 
 /** What stands between this node and the others, as far as it was asked. */
@@ -92,6 +106,8 @@ export interface NodeStatus {
   readonly peers: readonly PeerStatus[]
   /** Peers that the coordinator named and that did not prove themselves. */
   readonly refused: readonly RefusedPeerStatus[]
+  /** What the coordinator moved to another device; it stays where it was until the user agrees (`weft trust`). */
+  readonly moved: readonly MovedPlaceStatus[]
 }
 
 export const isoOf = (wall: number | undefined): string | null =>

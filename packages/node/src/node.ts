@@ -32,6 +32,7 @@ import { Pings } from './pings.ts'
 import type { StoredMembership } from './stored-membership.ts'
 import { UnderlaySockets } from './underlay-sockets.ts'
 
+type TrustInput = Extract<NodeInput, { kind: 'trust' }>
 type PingInput = Extract<NodeInput, { kind: 'ping' }>
 
 /**
@@ -188,6 +189,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
       case 'ping':
         this.#ping(input, now)
         return
+      case 'trust':
+        this.#trust(input, now)
+        return
       case 'stop':
         this.#stop(now)
         return
@@ -326,6 +330,10 @@ export class Node implements Core<NodeInput, NodeOutput> {
     for (const membership of this.#memberships.values()) {
       const found = membership.find(text)
       if (found === undefined) continue
+      if ('withheld' in found) {
+        this.#emit({ kind: 'ping-answer', token, outcome: { kind: 'name-pinned' } })
+        return
+      }
       if ('refused' in found) {
         const { reason } = found.refused
         this.#emit({ kind: 'ping-answer', token, outcome: { kind: 'refused-peer', reason } })
@@ -338,6 +346,12 @@ export class Node implements Core<NodeInput, NodeOutput> {
     }
     const isSelf = [...this.#memberships.values()].some((membership) => membership.isSelf(text))
     this.#emit({ kind: 'ping-answer', token, outcome: { kind: isSelf ? 'self' : 'unknown-peer' } })
+  }
+
+  #trust({ token, peer }: TrustInput, now: Now): void {
+    const outcomes = [...this.#memberships.values()].map((membership) => membership.trust(peer, now))
+    const outcome = outcomes.find(({ kind }) => kind !== 'unknown-peer') ?? { kind: 'unknown-peer' }
+    this.#emit({ kind: 'trust-answer', token, outcome })
   }
 
   #stop(now: Now): void {

@@ -17,13 +17,17 @@ export interface RefusedPeer {
 /** Told as the table changes, in order. */
 export interface PeerTableHooks {
   verify(claim: NetmapPeer): Verification
+  /** Whether its address was seen with another device, for whom it is kept. */
+  isPinnedElsewhere(claim: NetmapPeer): boolean
   takeIndex(): PeerIndex | undefined
   added(peer: Peer): void
   removed(peer: Peer): void
-  readdressed(peer: Peer): void
+  /** It has another address than `before`, or is of another account. */
+  readdressed(peer: Peer, before: IpAddress): void
   endpointsChanged(peer: Peer): void
   refused(refused: RefusedPeer): void
-  named(peer: Peer): void
+  /** `before`: what it was called until now, where it was there. */
+  named(peer: Peer, before?: string): void
 }
 
 export interface TableSelf {
@@ -94,6 +98,13 @@ export class PeerTable {
     this.#retryRefused(self)
   }
 
+  /** Whose a place is was decided anew. */
+  reconsider(self: TableSelf): void {
+    for (const { claim } of [...this.#verified.values()]) this.#place(claim, self)
+    this.#isPlaceFree = true
+    this.#retryRefused(self)
+  }
+
   clear(): void {
     for (const id of [...this.#verified.keys()]) this.#remove(id)
     this.#refused.clear()
@@ -145,6 +156,7 @@ export class PeerTable {
     if (self.addresses.includes(claim.address4)) return 'is-self'
     if (!prefixContains(self.range, claim.address4)) return 'address-outside-range'
     if (claim.address4 === resolverAddress(self.range)) return 'address-taken'
+    if (this.#hooks.isPinnedElsewhere(claim)) return 'address-pinned'
     if (isOther(this.#byAddress.get(claim.address4), claim)) return 'address-taken'
     if (isOther(this.#byNodeKey.get(identity.nodeKey), claim)) return 'node-key-taken'
     return undefined
@@ -174,8 +186,9 @@ export class PeerTable {
     peer.claim = claim
     peer.identity = identity
     for (const address of peer.addresses) this.#byAddress.set(address, peer)
-    if (before.address4 !== claim.address4 || account !== identity.account) this.#hooks.readdressed(peer)
-    if (before.name !== claim.name) this.#hooks.named(peer)
+    if (before.address4 !== claim.address4 || account !== identity.account)
+      this.#hooks.readdressed(peer, before.address4)
+    if (before.name !== claim.name) this.#hooks.named(peer, before.name)
     if (before.endpoints.join() !== claim.endpoints.join()) this.#hooks.endpointsChanged(peer)
   }
 

@@ -40,6 +40,8 @@ export type RefusalReason =
   | 'is-self'
   | 'address-outside-range'
   | 'address-taken'
+  /** Its address was seen with another device: the user has not agreed that it is this one's now. */
+  | 'address-pinned'
   | 'node-key-taken'
   | 'too-many-peers'
 

@@ -1,8 +1,9 @@
-import type { WallTime } from '@weft/base'
+import { invariant, type WallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
-import type { NodeKeys } from '@weft/identity'
-import type { MeshId } from '@weft/keys'
+import { decodeChain, type NodeKeys, readCertificate } from '@weft/identity'
+import { type CryptoProvider, type MeshId, meshIdOf, type PublicKey } from '@weft/keys'
 import type { KnownPeer } from './known-peers.ts'
+import type { StoredPins } from './pins.ts'
 
 /** What a node keeps of one mesh between two runs. */
 export interface StoredMembership {
@@ -14,6 +15,18 @@ export interface StoredMembership {
   /** The last that held; absent before the first. */
   readonly netmap?: Netmap
   readonly known: readonly KnownPeer[]
+  readonly pins: StoredPins
   /** As told by `save-timestamp`; absent before the first handshake. */
   readonly latestTimestamp?: WallTime
+}
+
+/** @throws IdentityError where the stored chain is none; an invariant's where it is of another mesh. */
+export function rootKeyOf(stored: StoredMembership, crypto: CryptoProvider): PublicKey<'root'> {
+  const [account] = decodeChain(stored.chain)
+  invariant(account !== undefined, 'a chain has an account certificate')
+  const certificate = readCertificate(account, crypto)
+  invariant(certificate.kind === 'account', 'a chain begins with an account certificate')
+  const rootKey = certificate.issuer
+  invariant(meshIdOf(rootKey, crypto) === stored.mesh, 'the own chain begins at the mesh root')
+  return rootKey
 }

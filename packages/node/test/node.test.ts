@@ -83,7 +83,7 @@ test('nobody takes the address of this node, or of another peer', () => {
   tellClaims(alice, mesh, (claim) => (claim.id === carol.id ? { ...claim, address4: alice.device.address4 } : claim))
   assert.equal(alice.refusalOf('carol'), 'is-self')
   tellClaims(alice, mesh, (claim) => ({ ...claim, address4: '100.80.0.2' as IpAddress }))
-  assert.equal(alice.refusalOf('carol'), 'address-taken')
+  assert.equal(alice.refusalOf('carol'), 'address-pinned')
   assert.equal(alice.refusalOf('bob'), undefined)
   tellClaims(alice, mesh, (claim) => (claim.id === carol.id ? { ...claim, address4: '8.8.8.8' as IpAddress } : claim))
   assert.equal(alice.refusalOf('carol'), 'address-outside-range')
@@ -114,7 +114,7 @@ test('names are those of this node and of peers that proved themselves', () => {
   )
 })
 
-test('two peers that swap their addresses both keep a tunnel', () => {
+test('two peers that swap their addresses get no tunnel before the user agrees to both', () => {
   const { alice, bob, mesh } = pair()
   const carol = mesh.addDevice('carol')
   alice.tellNetmap(mesh)
@@ -122,6 +122,8 @@ test('two peers that swap their addresses both keep a tunnel', () => {
     ...claim,
     address4: claim.id === carol.id ? bob.device.address4 : carol.address4,
   }))
+  for (const name of ['bob', 'carol']) assert.equal(alice.refusalOf(name), 'address-pinned')
+  for (const name of ['bob', 'carol']) alice.tell({ kind: 'trust', token: 1, peer: name })
   assert.deepEqual(alice.status().refused, [])
   assert.equal(alice.status().peers.find(({ name }) => name === 'carol')?.addresses[0], bob.device.address4)
 })

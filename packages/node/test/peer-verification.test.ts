@@ -6,7 +6,7 @@ import { nativeCrypto as crypto } from '@weft/crypto'
 import { createRecord, generateNodeKeys, nodeAddress6 } from '@weft/identity'
 import { KnownPeers } from '../src/known-peers.ts'
 import { type Verification, verifyPeer } from '../src/peer-verification.ts'
-import { START, seededRandom, type TestDevice, TestMesh } from './test-mesh.ts'
+import { START, seededRandom, TestMesh } from './test-mesh.ts'
 
 const mesh = new TestMesh()
 const alice = mesh.addDevice('alice', 'ann')
@@ -75,14 +75,6 @@ test('what was known is known after a restart', () => {
   const known = new KnownPeers([], crypto)
   verify({ ...mesh.claimOf(bob), record: toBase64(createRecord(bob.keys, 3, crypto)) }, known)
   assert.equal(refusal(mesh.claimOf(bob), new KnownPeers(known.all(), crypto)), 'record-superseded')
-})
-
-test('a name that another device had is told', () => {
-  const known = new KnownPeers([], crypto)
-  for (const device of [alice, bob] satisfies TestDevice[]) verify(mesh.claimOf(device), known)
-  assert.equal(known.rename(alice.id, 'nas'), undefined)
-  assert.equal(known.rename(alice.id, 'nas'), undefined)
-  assert.equal(known.rename(bob.id, 'nas'), alice.id)
 })
 
 function verify(claim: NetmapPeer, known = new KnownPeers([], crypto), at: WallTime = START.wall): Verification {

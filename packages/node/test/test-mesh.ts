@@ -3,7 +3,7 @@ import type { Grant, Netmap, NetmapPeer } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { createCertificate, createRecord, encodeChain, generateNodeKeys, type NodeKeys } from '@weft/identity'
 import { type AccountId, accountIdOf, type MeshId, meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
-import type { StoredMembership } from '@weft/node'
+import { NO_PINS, type StoredMembership } from '@weft/node'
 
 export const START = { instant: instant(1_000_000), wall: wallTime(Date.UTC(2026, 10, 23)) }
 const DAY = 86_400
@@ -115,7 +115,7 @@ export class TestMesh {
   }
 
   membershipOf(device: TestDevice): StoredMembership {
-    return { mesh: this.mesh, keys: device.keys, record: device.record, chain: device.chain, known: [] }
+    return { mesh: this.mesh, keys: device.keys, record: device.record, chain: device.chain, known: [], pins: NO_PINS }
   }
 
   #account(owner: string): PrivateKey<'account'> {

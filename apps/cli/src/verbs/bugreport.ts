@@ -72,11 +72,12 @@ async function asked(options: AgentOptions, method: string): Promise<unknown> {
 
 function redactionFor(status: unknown): Redaction {
   const redaction = new Redaction()
-  const { self, peers = [] } = status as Partial<AgentStatus>
+  const { self, peers = [], refused = [], moved = [] } = status as Partial<AgentStatus>
   if (self) redaction.addName(self.name, 'self')
-  for (const { name } of peers) redaction.addName(name, 'peer')
+  for (const { name } of [...peers, ...refused, ...moved]) redaction.addName(name, 'peer')
+  for (const { kind, value } of moved) if (kind === 'name') redaction.addName(value, 'peer')
   // The first account is called owner on every mesh.
-  for (const { owner } of peers) if (owner !== 'owner') redaction.addName(owner, 'account')
+  for (const { owner } of [...peers, ...moved]) if (owner !== 'owner') redaction.addName(owner, 'account')
   redaction.addName(hostname(), 'host')
   return redaction
 }

@@ -14,6 +14,7 @@ export async function completeWords(program: Command, words: readonly string[]):
 
 async function knownOfAgent(name: string, command: string): Promise<readonly Candidate[]> {
   try {
+    if (command === 'trust') return await claimants()
     if (name === 'peer' || name === 'device') return await peers()
     if (name === 'id' && command === 'revoke') return await links()
   } catch {
@@ -25,6 +26,12 @@ async function knownOfAgent(name: string, command: string): Promise<readonly Can
 async function peers(): Promise<readonly Candidate[]> {
   const { peers } = (await askAgent({}, 'status', {})) as AgentStatus
   return peers.map(({ name, addresses }) => ({ word: oneLine(name), description: addresses[0] ?? '' }))
+}
+
+async function claimants(): Promise<readonly Candidate[]> {
+  const { moved = [] } = (await askAgent({}, 'status', {})) as AgentStatus
+  const claimed = new Map(moved.map((each) => [each.name, each]))
+  return [...claimed.values()].map(({ name, id }) => ({ word: oneLine(name), description: id }))
 }
 
 async function links(): Promise<readonly Candidate[]> {

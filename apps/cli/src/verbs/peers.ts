@@ -1,22 +1,26 @@
 import { styleText } from 'node:util'
 import type { AgentStatus, PeerStatus } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
-import { nameText } from '../name-text.ts'
+import { movedLine, refusalLine } from '../refusal-text.ts'
 import { formatTable } from '../table.ts'
 import { print, printJson } from '../terminal.ts'
-import { widthOf } from '../text-width.ts'
+import { widthOf, wrapTo } from '../text-width.ts'
+import { nameCell } from './status.ts'
 
 export async function peers(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
-  const { peers } = (await askAgent(options, 'status', {})) as AgentStatus
-  if (options.json) return printJson({ peers })
-  for (const line of peersLines(peers, process.stdout.columns)) print(line)
+  const { peers, refused = [], moved = [] } = (await askAgent(options, 'status', {})) as AgentStatus
+  if (options.json) return printJson({ peers, refused, moved })
+  const width = process.stdout.columns
+  for (const line of peersLines(peers, width)) print(line)
+  const others = [...refused.map(refusalLine), ...moved.map((each) => movedLine(each, Date.now()))]
+  for (const line of others.flatMap((line) => wrapTo(line, width ?? Number.POSITIVE_INFINITY))) print(line)
 }
 
 /** Both addresses side by side where the terminal has room for that, else one below the other. */
 export function peersLines(peers: readonly PeerStatus[], width?: number): readonly string[] {
   if (peers.length === 0) return ['No peers yet; weft link create makes a link to let one in']
-  const rows = peers.map(({ name, addresses, online }) => ({
-    name: nameText(name),
+  const rows = peers.map(({ addresses, online, ...peer }) => ({
+    name: nameCell(peer),
     v4: addresses.find((address) => !address.includes(':')) ?? '-',
     v6: addresses.find((address) => address.includes(':')) ?? '-',
     state: online ? 'online' : 'offline',

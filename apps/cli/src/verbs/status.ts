@@ -4,7 +4,7 @@ import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatAge, formatBytes, formatRoundTrip } from '../format.ts'
 import { nameText } from '../name-text.ts'
-import { refusalLine } from '../refusal-text.ts'
+import { movedLine, refusalLine } from '../refusal-text.ts'
 import { formatTable } from '../table.ts'
 import { print, printJson } from '../terminal.ts'
 import { cutTo, widthOf, wrapTo } from '../text-width.ts'
@@ -38,6 +38,7 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   if (answer.holdsRoot === true)
     lines.push('root  held by this device: weft link create works here without the server’s key')
   lines.push(...(answer.refused ?? []).map(refusalLine))
+  lines.push(...(answer.moved ?? []).map((each) => movedLine(each, view.now)))
   return [...lines.flatMap((line) => wrapTo(line, columns)), '', ...peerLines(answer.peers, view)]
 }
 
@@ -75,7 +76,7 @@ interface Column {
   readonly cell: (peer: PeerStatus, now: number) => string
 }
 
-const name: Column = { head: 'PEER', cell: (peer) => nameText(peer.name) }
+const name: Column = { head: 'PEER', cell: nameCell }
 const address: Column = { head: 'ADDRESS', cell: (peer) => peer.addresses[0] ?? '' }
 const path: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? oneLine(describePath(peer.path)) : 'offline') }
 const shortPath: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? peer.path.kind : 'offline') }
@@ -130,6 +131,10 @@ function tableOf(
       width,
     },
   )
+}
+
+export function nameCell({ name, nameWithheld }: Pick<PeerStatus, 'name' | 'nameWithheld'>): string {
+  return nameWithheld ? `${nameText(name)} (name withheld)` : nameText(name)
 }
 
 function isThere(peer: PeerStatus): boolean {

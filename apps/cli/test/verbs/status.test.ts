@@ -109,6 +109,27 @@ test('a device that the coordinator names and that did not prove itself is shown
   assert.match(text, /refused {2}evil \(abcdef01\) {2}.*an old record was brought back/)
 })
 
+test('what moved to another device is shown with whose it was, who claims it and what to type', () => {
+  const holder = { id: '77aa11bb22cc33dd', name: null, seen: '2029-12-29T00:01:00.000Z' }
+  const moved = [
+    { id: 'abcdef0123456789', name: 'nas', owner: 'me', kind: 'name', value: 'nas', holder },
+    {
+      id: 'abcdef0123456789',
+      name: 'nas',
+      owner: 'me',
+      kind: 'address',
+      value: '100.64.1.3',
+      holder: { ...holder, name: 'attic' },
+    },
+  ] as const
+  const shown = lines({ ...status([{ ...nas, nameWithheld: true }]), moved })
+  assert.deepEqual(shown.slice(2, 4), [
+    'moved  name nas was 77aa11bb (last seen 3 d ago), and is claimed by abcdef01, a device of me; if that is right: sudo weft trust nas',
+    'moved  address 100.64.1.3 was 77aa11bb (attic now), and is claimed by abcdef01, a device of me; if that is right: sudo weft trust nas',
+  ])
+  assert.match(shown.at(-1) ?? '', /^nas \(name withheld\)/)
+})
+
 test('a netmap that is refused is told beside the coordinator', () => {
   const coordinator = { url: 'http://192.0.2.1:7480', state: 'connected', reason: 'its netmap is refused' }
   assert.match(lines({ ...status([]), coordinator }).join('\n'), /connected {2}\(its netmap is refused\)/)

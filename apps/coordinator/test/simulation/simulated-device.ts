@@ -13,7 +13,14 @@ import {
   verifyLinkCertificates,
 } from '@weft/identity'
 import { type NodeId, nodeIdOf } from '@weft/keys'
-import { type CoordinatorState, Node, type NodeOutput, type PingOutcome, type StoredMembership } from '@weft/node'
+import {
+  type CoordinatorState,
+  NO_PINS,
+  Node,
+  type NodeOutput,
+  type PingOutcome,
+  type StoredMembership,
+} from '@weft/node'
 import { PacketView } from '@weft/packet'
 import { type SeededRandom, udpPacket, WiredDatapath } from '@weft/testing'
 import { MARKER, type SimulatedWorld } from './simulated-world.ts'
@@ -230,6 +237,9 @@ export class SimulatedDevice {
       case 'save-netmap':
         this.#save({ netmap: output.netmap, known: output.known })
         return
+      case 'save-pins':
+        this.#save({ pins: output.pins })
+        return
       case 'save-timestamp':
         this.#save({ latestTimestamp: output.bound })
         return
@@ -320,7 +330,7 @@ export class SimulatedDevice {
       return
     }
     const record = createRecord(this.keys, 1, crypto)
-    const membership = { mesh: this.link.mesh, keys: this.keys, record, chain, known: [] }
+    const membership = { mesh: this.link.mesh, keys: this.keys, record, chain, known: [], pins: NO_PINS }
     this.joined = { membership, name, address4 }
     this.#enter(membership)
   }
