@@ -5,6 +5,7 @@ export type AgentErrorCode =
   /** A second mesh; one is enough for now. */
   | 'other-mesh'
   | 'not-joined'
+  | 'removed'
   | 'down'
   | 'busy'
   | 'coordinator-away'
@@ -26,6 +27,12 @@ export class AgentError extends Error {
     this.code = code
   }
 }
+
+export const removedError = (): AgentError =>
+  new AgentError(
+    'removed',
+    'this device was removed from the mesh; it joins again, as a new one, with a new link: weft up LINK',
+  )
 
 /** The error's own line, whatever it is. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -4,7 +4,7 @@ import type { DatapathReport } from '@weft/datapath'
 import type { OpenNameServiceSetup } from '@weft/dns'
 import type { MeshId, NodeId } from '@weft/keys'
 import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome, StoredPins, TrustOutcome } from '@weft/node'
-import { AgentError, messageOf } from './agent-error.ts'
+import { AgentError, messageOf, removedError } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import { NameService, type NameServiceStatus } from './name-service.ts'
@@ -35,6 +35,9 @@ export interface SessionOptions {
   readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
   readonly onPins: (mesh: MeshId, pins: StoredPins) => void
   readonly onTimestamp: (mesh: MeshId, bound: WallTime) => void
+  readonly onRevocations: (mesh: MeshId, revocations: readonly Uint8Array[]) => void
+  /** This device is one of that mesh no more. */
+  readonly onRemoved: () => void
 }
 
 /** All that is open while weft is up: the interface with the node behind it, and a connection to each coordinator. */
@@ -47,9 +50,16 @@ export class AgentSession implements NodeOwner {
   #isClosed = false
   /** Why pins could not be written the last time. */
   #unsaved: unknown
+  /** Rejects where this device is one of the mesh no more. */
+  readonly #removed: Promise<never>
+  readonly #rejectRemoved: (error: AgentError) => void
 
   constructor(options: SessionOptions) {
     this.#options = options
+    const { promise, reject } = Promise.withResolvers<never>()
+    promise.catch(() => undefined)
+    this.#removed = promise
+    this.#rejectRemoved = reject
     const { device, clock, logger, localAddresses, watchNetwork } = options
     this.#node = new RunningNode({ tunnel: device, owner: this, clock, logger, localAddresses, watchNetwork })
     this.#names = new NameService({
@@ -78,7 +88,7 @@ export class AgentSession implements NodeOwner {
     signal.addEventListener('abort', onAbort)
     try {
       signal.throwIfAborted()
-      await Promise.race([this.#node.ready, given])
+      await Promise.race([this.#node.ready, given, this.#removed])
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
@@ -165,6 +175,21 @@ export class AgentSession implements NodeOwner {
     }
   }
 
+  /** Without it the node goes on, and is told again after the next start, where the coordinator is there. */
+  saveRevocations(mesh: MeshId, revocations: readonly Uint8Array[]): void {
+    this.#options.onRevocations(mesh, revocations)
+    try {
+      this.#options.state.saveRevocations(mesh, revocations)
+    } catch (error) {
+      this.#options.logger.error('revocations not saved', { reason: messageOf(error) })
+    }
+  }
+
+  onRemoved(): void {
+    this.#rejectRemoved(removedError())
+    this.#options.onRemoved()
+  }
+
   /** Without it the node goes on: it matters only where the clock is set back before the next start. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void {
     this.#options.onTimestamp(mesh, bound)
@@ -218,7 +243,7 @@ export class AgentSession implements NodeOwner {
         this.#relays.get(mesh)?.update(whole.relays ?? [])
       },
       onState: (state) => this.#node.tell({ kind: 'coordinator-state', mesh, coordinator: state }),
-      onRemoved: () => logger.warn('removed from the mesh'),
+      onRemoved: (revocation) => this.#node.tell({ kind: 'revocations', mesh, revocations: [revocation] }),
     })
     if (present === undefined) coordinator.start()
   }

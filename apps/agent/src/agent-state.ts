@@ -22,6 +22,7 @@ import {
   membershipSchema,
   NETMAP_VERSION,
   netmapFileSchema,
+  revocationsFileSchema,
   textOfEndpoint,
   timestampFileSchema,
   trustFileSchema,
@@ -45,7 +46,7 @@ export interface JoinKeys {
   readonly keys: NodeKeys
 }
 
-type MembershipFile = 'keys' | 'membership' | 'netmap' | 'timestamp' | 'trust'
+type MembershipFile = 'keys' | 'membership' | 'netmap' | 'timestamp' | 'trust' | 'revocations'
 
 interface AgentSettings {
   readonly port?: number | undefined
@@ -174,6 +175,18 @@ export class AgentState implements Disposable {
     eraseSecret(this.#rootFile(mesh))
   }
 
+  saveRevocations(mesh: MeshId, revocations: readonly Uint8Array[]): void {
+    this.#write(mesh, 'revocations', { version: 1, revocations: revocations.map(toBase64) })
+  }
+
+  /** Of a mesh that this device was removed from: its keys are of no use any more. What else lies in the mesh's folder stays there. */
+  removeMembership(mesh: MeshId): void {
+    // The membership goes first: without it the rest is none.
+    for (const name of ['membership', 'keys', 'netmap', 'timestamp', 'revocations'] as const)
+      rmSync(this.#file(mesh, name), { force: true })
+    if (readdirSync(this.#folder(mesh)).length === 0) rmdirSync(this.#folder(mesh))
+  }
+
   /** For a join that came to nothing. What else lies in the mesh's folder stays there. */
   removeJoinKeys(mesh: MeshId): void {
     rmSync(this.#file(mesh, 'keys'), { force: true })
@@ -199,7 +212,13 @@ export class AgentState implements Disposable {
         `${this.#file(mesh, 'keys')} is of another device than ${this.#file(mesh, 'membership')}; restore both from one backup, or remove ${this.#folder(mesh)} and join again with a new link`,
       )
     const { version: _version, ...rest } = membership
-    return { ...rest, keys: joined.keys, ...this.#readNetmap(mesh), ...this.#readTimestamp(mesh) }
+    return {
+      ...rest,
+      keys: joined.keys,
+      ...this.#readNetmap(mesh),
+      ...this.#readTimestamp(mesh),
+      ...this.#readRevocations(mesh),
+    }
   }
 
   /** The coordinator tells the netmap again, so the node does without one that is damaged. */
@@ -223,10 +242,16 @@ export class AgentState implements Disposable {
     return file === undefined ? {} : { latestTimestamp: file.latest }
   }
 
+  /** The netmap beside it has most of them, and the coordinator tells them again with the next whole one. */
+  #readRevocations(mesh: MeshId): Pick<StoredMembership, 'revocations'> {
+    const file = this.#readOrWarn(mesh, 'revocations', revocationsFileSchema)
+    return file === undefined ? {} : { revocations: file.revocations }
+  }
+
   /** A damaged file is moved aside and done without. */
   #readOrWarn<T>(
     mesh: MeshId,
-    name: 'netmap' | 'timestamp' | 'trust',
+    name: 'netmap' | 'timestamp' | 'trust' | 'revocations',
     schema: { parse(value: unknown): T },
     version = 1,
   ): T | undefined {

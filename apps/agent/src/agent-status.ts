@@ -2,12 +2,14 @@ import { linkEndpointText } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { nodeAddress6 } from '@weft/identity'
 import type { NodeStatus } from '@weft/node'
+import { removedError } from './agent-error.ts'
 import type { MembershipOnDisk } from './agent-state.ts'
 import type { NameServiceStatus } from './name-service.ts'
 
 /** What `weft status --json` prints. */
 export interface AgentStatus {
-  readonly state: 'up' | 'down' | 'not-joined'
+  /** `removed`: this device was removed from the mesh for good. */
+  readonly state: 'up' | 'down' | 'removed' | 'not-joined'
   readonly self: (Pick<NodeStatus['self'], 'id' | 'name' | 'mesh' | 'addresses'> & Partial<NodeStatus['self']>) | null
   readonly coordinator: {
     readonly url: string
@@ -43,22 +45,28 @@ export function agentStatus(
   membership: MembershipOnDisk | undefined,
   running: NodeStatus | undefined,
   {
+    isRemoved = false,
     drops: dropped = {},
     names = null,
     holdsRoot = false,
   }: {
+    readonly isRemoved?: boolean
     readonly drops?: AgentStatus['dropped'] | undefined
     readonly names?: AgentStatus['names'] | undefined
     readonly holdsRoot?: boolean
   } = {},
 ): AgentStatus {
   if (membership === undefined) return { state: 'not-joined', self: null, coordinator: null, holdsRoot, ...NOTHING }
-  if (running !== undefined) return { ...upStatus(membership, running), holdsRoot, names, dropped }
+  if (running !== undefined && !isRemoved) return { ...upStatus(membership, running), holdsRoot, names, dropped }
   const { mesh, id, name } = membership
   return {
-    state: 'down',
+    state: isRemoved ? 'removed' : 'down',
     self: { id, name: membership.netmap?.self.name ?? name, mesh, addresses: restingAddresses(membership) },
-    coordinator: { url: firstUrl(membership), state: 'disconnected' },
+    coordinator: {
+      url: firstUrl(membership),
+      state: 'disconnected',
+      ...(isRemoved ? { reason: removedError().message } : {}),
+    },
     holdsRoot,
     ...NOTHING,
   }

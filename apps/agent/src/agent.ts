@@ -1,11 +1,12 @@
 import { hostname } from 'node:os'
 import type { Clock, Duration, IpAddress, Logger } from '@weft/base'
 import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
+import { nativeCrypto } from '@weft/crypto'
 import type { OpenNameServiceSetup } from '@weft/dns'
 import type { JoinLink } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
-import { INTERFACE_MTU, type PingOutcome, type TrustOutcome } from '@weft/node'
-import { AgentError } from './agent-error.ts'
+import { INTERFACE_MTU, isRemoved, type PingOutcome, type TrustOutcome } from '@weft/node'
+import { AgentError, removedError } from './agent-error.ts'
 import { AgentSession } from './agent-session.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { type AgentStatus, agentStatus } from './agent-status.ts'
@@ -52,6 +53,7 @@ export class Agent {
   readonly #ending = new AbortController()
   readonly #settle: { readonly resolve: () => void; readonly reject: (error: AgentError) => void }
   #memberships: readonly MembershipOnDisk[]
+  #isRemoved: boolean
   #session: AgentSession | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -59,6 +61,7 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options
     this.#memberships = options.state.readMemberships()
+    this.#isRemoved = this.#memberships.some((each) => isRemoved(each, nativeCrypto))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
     promise.catch(() => undefined)
@@ -68,6 +71,7 @@ export class Agent {
   /** Goes up again where it was up when it ended. */
   resume(): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#isRemoved) return
       if (this.#options.state.isUp && this.#memberships.length > 0) this.#session = await this.#open(undefined)
     })
   }
@@ -75,6 +79,7 @@ export class Agent {
   status(): AgentStatus {
     const [membership] = this.#memberships
     return agentStatus(membership, membership && this.#session?.status(membership.mesh), {
+      isRemoved: this.#isRemoved,
       drops: this.#session?.drops(),
       names: this.#session?.names(),
       holdsRoot: membership !== undefined && this.root.isHere,
@@ -143,6 +148,8 @@ export class Agent {
   #checkMayGoUp(link: JoinLink | undefined): void {
     const [member] = this.#memberships
     if (link === undefined && member === undefined) throw notJoined()
+    if (link === undefined && this.#isRemoved) throw removedError()
+    if (this.#isRemoved) return
     if (link === undefined || member === undefined) return
     const name = this.status().self?.name ?? member.name
     if (member.mesh === link.mesh)
@@ -201,6 +208,8 @@ export class Agent {
         onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),
         onPins: (mesh, pins) => this.#keep(mesh, { pins }),
         onTimestamp: (mesh, latestTimestamp) => this.#keep(mesh, { latestTimestamp }),
+        onRevocations: (mesh, revocations) => this.#keep(mesh, { revocations }),
+        onRemoved: () => this.#onRemoved(),
       })
       session.start()
       return session
@@ -213,6 +222,10 @@ export class Agent {
 
   async #join(link: JoinLink): Promise<CoordinatorLink> {
     const { state, drivers, logger } = this.#options
+    // Only a device that was removed joins again: as another one, with keys of its own.
+    for (const { mesh } of this.#memberships) state.removeMembership(mesh)
+    this.#memberships = []
+    this.#isRemoved = false
     const { membership, coordinator } = await joinMesh({
       link,
       state,
@@ -233,13 +246,28 @@ export class Agent {
     this.#settle.reject(error)
   }
 
-  #keep(mesh: MeshId, latest: Partial<Pick<MembershipOnDisk, 'netmap' | 'known' | 'pins' | 'latestTimestamp'>>): void {
+  /** There is nothing left to be up for; the agent stays, so that it can be asked why. */
+  #onRemoved(): void {
+    this.#options.logger.warn('this device was removed from the mesh')
+    this.#isRemoved = true
+    this.#inTurn(async () => {
+      if (!this.#isRemoved) return
+      this.#options.state.saveUp(false)
+      await this.#closeSession()
+    }).catch(() => undefined)
+  }
+
+  #keep(
+    mesh: MeshId,
+    latest: Partial<Pick<MembershipOnDisk, 'netmap' | 'known' | 'pins' | 'latestTimestamp' | 'revocations'>>,
+  ): void {
     this.#memberships = this.#memberships.map((each) => (each.mesh === mesh ? { ...each, ...latest } : each))
   }
 
   #running(): AgentSession {
     if (this.#session !== undefined) return this.#session
     if (this.#memberships.length === 0) throw notJoined()
+    if (this.#isRemoved) throw removedError()
     throw new AgentError('down', 'weft is down; bring it up with: weft up')
   }
 

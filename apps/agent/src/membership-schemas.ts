@@ -6,6 +6,8 @@ import {
   IdentityError,
   type LinkEndpoint,
   MAX_CHAIN_LENGTH,
+  MAX_REVOCATION_LENGTH,
+  MAX_REVOCATIONS,
   parseLinkEndpoint,
   RECORD_LENGTH,
   readCertificate,
@@ -144,6 +146,12 @@ const address4 = z.string().refine((text) => {
 
 /** Whose the names and addresses are that this node has seen. */
 export const trustFileSchema = z.strictObject({ version: z.literal(1), names: pins(name), addresses: pins(address4) })
+
+/** As they were signed; whether they hold is the node's matter. */
+export const revocationsFileSchema = z.strictObject({
+  version: z.literal(1),
+  revocations: z.array(bytes(1, MAX_REVOCATION_LENGTH)).max(MAX_REVOCATIONS),
+})
 
 /** How far the timestamps of handshakes may have gone, in milliseconds since 1970. */
 export const timestampFileSchema = z.strictObject({

@@ -40,6 +40,10 @@ export interface NodeOwner {
   savePort(port: number): void
   saveNetmap(mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]): void
   savePins(mesh: MeshId, pins: StoredPins): void
+  /** All that are known of the mesh. */
+  saveRevocations(mesh: MeshId, revocations: readonly Uint8Array[]): void
+  /** This device was removed from the mesh. */
+  onRemoved(mesh: MeshId): void
   /** On disk when it returns. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
@@ -208,6 +212,12 @@ export class RunningNode {
         return
       case 'save-pins':
         this.#owner.savePins(output.mesh, output.pins)
+        return
+      case 'save-revocations':
+        this.#owner.saveRevocations(output.mesh, output.revocations)
+        return
+      case 'removed':
+        this.#owner.onRemoved(output.mesh)
         return
       case 'save-timestamp':
         this.#owner.saveTimestamp(output.mesh, output.bound)

@@ -1,6 +1,6 @@
 /** What the agent answers, as `docs` and design name it; `--json` passes it on as it came. */
 export interface AgentStatus {
-  readonly state: 'up' | 'down' | 'not-joined'
+  readonly state: 'up' | 'down' | 'removed' | 'not-joined'
   readonly self: SelfStatus | null
   readonly coordinator: { readonly url: string; readonly state: string; readonly reason?: string } | null
   readonly relay?: RelayState

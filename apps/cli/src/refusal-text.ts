@@ -18,6 +18,8 @@ const TEXTS: Readonly<Record<string, string>> = {
   'address-taken': 'another device has its address',
   'address-pinned': 'its address was seen with another device',
   'node-key-taken': 'another device has its key',
+  revoked: 'it, its account or the join link that let it in was revoked: it was removed from the mesh',
+  'too-many-peers': 'this device has as many peers as it can: remove some from the mesh',
   'address-outside-range': 'its address is outside of the mesh',
 }
 

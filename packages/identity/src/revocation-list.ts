@@ -31,6 +31,7 @@ export class RevocationList {
     const place = placeOf(revocation.issuer, revocation.revoked)
     const known = this.#revocations.get(place)
     if (known !== undefined && known.keptUntil >= revocation.keptUntil) return 'known'
+    if (known === undefined && this.#revocations.size >= MAX_REVOCATIONS) this.prune(at)
     if (known === undefined && this.#revocations.size >= MAX_REVOCATIONS) return 'full'
     this.#revocations.set(place, revocation)
     return 'new'

@@ -14,4 +14,5 @@ export {
 } from './node-interface.ts'
 export type { MovedPlaceStatus, NodeStatus, PathStatus, PeerStatus, RefusedPeerStatus } from './node-status.ts'
 export { MAX_PINS, NO_PINS, type Pin, type StoredPins } from './pins.ts'
+export { isRemoved } from './revocations.ts'
 export type { StoredMembership } from './stored-membership.ts'

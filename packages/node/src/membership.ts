@@ -26,9 +26,10 @@ import type { Peer } from './peer.ts'
 import type { PeerIndices } from './peer-indices.ts'
 import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
-import { verifyPeer } from './peer-verification.ts'
+import { type VerifiedIdentity, verifyPeer } from './peer-verification.ts'
 import { Places, type PlacesHost } from './places.ts'
 import { rememberingSignatures } from './remembered-signatures.ts'
+import { Revocations, type RevocationsHost } from './revocations.ts'
 import { rootKeyOf, type StoredMembership } from './stored-membership.ts'
 import { Tunnels, type TunnelsHost } from './tunnels.ts'
 
@@ -74,6 +75,7 @@ export class Membership {
   readonly #verifier: CryptoProvider
   readonly #rootKey: PublicKey<'root'>
   readonly #known: KnownPeers
+  readonly #revocations: Revocations
   readonly routes: PeerRoutes
   readonly #tunnels: Tunnels
   #netmap: Netmap | undefined
@@ -108,7 +110,10 @@ export class Membership {
     })
     this.#now = now
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
-    if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
+    this.#revocations = new Revocations(stored, this.#revocationsHost(), now.wall)
+    this.#revocations.take(stored.netmap?.revocations ?? [], now.wall)
+    if (this.#revocations.isOwn) host.emit({ kind: 'removed', mesh: this.mesh })
+    else if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
     this.places.save()
   }
 
@@ -140,10 +145,23 @@ export class Membership {
   }
 
   onNetmap(netmap: Netmap, change: NetmapChange | undefined, now: Now): void {
+    // Whatever else is wrong with it: what was signed is true.
+    if (change === undefined || change.revocations !== undefined || this.#objection !== undefined)
+      this.onRevocations([...(netmap.revocations ?? []), ...(change?.revocations ?? [])], now)
     this.#now = now
-    if (!this.#apply(netmap, change)) return
+    if (this.#revocations.isOwn || !this.#apply(netmap, change)) return
     this.#saveAt ??= this.#savedAt === undefined ? now.instant : later(this.#savedAt, SAVE_EVERY)
     if (isPast(this.#saveAt, now.instant)) this.save(now)
+  }
+
+  onRevocations(texts: readonly string[], now: Now): void {
+    this.#now = now
+    if (this.#revocations.isOwn || !this.#revocations.take(texts, now.wall)) return
+    if (this.#revocations.isOwn) this.#onRemovedFromMesh()
+    const gone = [...this.peers.peers()].filter(({ identity }) => this.#isRevoked(identity))
+    const self = this.#self()
+    if (self !== undefined) this.peers.reconsider(self)
+    for (const { identity } of gone) this.places.release(identity.id)
   }
 
   onRelayed(from: NodeId, relay: NodeId, datagram: Uint8Array, now: Now): void {
@@ -326,6 +344,17 @@ export class Membership {
     }
   }
 
+  #revocationsHost(): RevocationsHost {
+    const host = this.#host
+    const { mesh } = this
+    return {
+      crypto: this.#verifier,
+      save: (revocations) => host.emit({ kind: 'save-revocations', mesh, revocations }),
+      countDrop: (reason) => host.countDrop(reason),
+      log: (level, event, fields) => this.#log(level, event, fields),
+    }
+  }
+
   #onPlacesDecided(): void {
     if (this.#objection === 'self-address-pinned' && this.#offered !== undefined) this.#apply(this.#offered, undefined)
     const self = this.#self()
@@ -344,6 +373,7 @@ export class Membership {
           crypto: this.#verifier,
         }),
       isPinnedElsewhere: ({ address4, id }) => this.places.isOthers('address', address4, id),
+      isRevoked: (identity) => this.#isRevoked(identity),
       takeIndex: () => this.#host.indices.take(),
       added: (peer) => this.#onAdded(peer),
       removed: (peer) => this.#onRemoved(peer),
@@ -387,6 +417,16 @@ export class Membership {
     const { path } = peer
     const isStillNamed = path?.kind === 'direct' && peer.claim.endpoints.includes(path.remote)
     if (!isStillNamed) this.#tunnels.renew(peer, this.#now)
+  }
+
+  #isRevoked({ keys }: VerifiedIdentity): boolean {
+    return this.#revocations.of(keys) !== undefined
+  }
+
+  #onRemovedFromMesh(): void {
+    this.#log('warn', 'removed from the mesh', {})
+    this.peers.clear()
+    this.#host.emit({ kind: 'removed', mesh: this.mesh })
   }
 
   #command(command: DatapathCommand): void {

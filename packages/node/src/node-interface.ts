@@ -10,7 +10,12 @@ import type { StoredPins } from './pins.ts'
 import type { StoredMembership } from './stored-membership.ts'
 
 /** Why something that came up from the fast path went no further. */
-export type NodeDropReason = HandshakeDropReason | ProbeDropReason | 'unknown-datagram' | 'stun-unasked'
+export type NodeDropReason =
+  | HandshakeDropReason
+  | ProbeDropReason
+  | 'unknown-datagram'
+  | 'stun-unasked'
+  | 'revocation-refused'
 
 /** How the node stands with a mesh's coordinator; `url` is for people. */
 export interface CoordinatorState {
@@ -36,6 +41,8 @@ export type NodeInput =
   | { readonly kind: 'membership-removed'; readonly mesh: MeshId }
   /** The whole netmap as it is now, and where it came of a change, that change: then only what it names is looked at. */
   | { readonly kind: 'netmap'; readonly mesh: MeshId; readonly netmap: Netmap; readonly change?: NetmapChange }
+  /** Base64, of a netmap or by another way: who tells it is nobody's matter, for each shows by itself whether it holds. */
+  | { readonly kind: 'revocations'; readonly mesh: MeshId; readonly revocations: readonly string[] }
   | { readonly kind: 'coordinator-state'; readonly mesh: MeshId; readonly coordinator: CoordinatorState }
   /** All addresses of the machine, those of weft's own interface included or not. */
   | { readonly kind: 'local-addresses'; readonly addresses: readonly IpAddress[] }
@@ -113,6 +120,10 @@ export type NodeOutput =
     }
   /** Whose names and addresses are. Told before the netmap that they are of, and before the answer to `trust`. */
   | { readonly kind: 'save-pins'; readonly mesh: MeshId; readonly pins: StoredPins }
+  /** All that are known, in place of what was saved before; on disk when it is taken. */
+  | { readonly kind: 'save-revocations'; readonly mesh: MeshId; readonly revocations: readonly Uint8Array[] }
+  /** This device was removed from the mesh: it has no peers there any more, and will have none. */
+  | { readonly kind: 'removed'; readonly mesh: MeshId }
   /** The latest that handshakes may have told peers: on disk before anything after it is sent. */
   | { readonly kind: 'save-timestamp'; readonly mesh: MeshId; readonly bound: WallTime }
   | { readonly kind: 'save-port'; readonly port: number }

@@ -157,6 +157,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
       case 'netmap':
         this.#memberships.get(input.mesh)?.onNetmap(input.netmap, input.change, now)
         return
+      case 'revocations':
+        this.#memberships.get(input.mesh)?.onRevocations(input.revocations, now)
+        return
       case 'coordinator-state':
         this.#onCoordinatorState(input)
         return

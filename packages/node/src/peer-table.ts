@@ -19,6 +19,7 @@ export interface PeerTableHooks {
   verify(claim: NetmapPeer): Verification
   /** Whether its address was seen with another device, for whom it is kept. */
   isPinnedElsewhere(claim: NetmapPeer): boolean
+  isRevoked(identity: VerifiedIdentity): boolean
   takeIndex(): PeerIndex | undefined
   added(peer: Peer): void
   removed(peer: Peer): void
@@ -152,6 +153,7 @@ export class PeerTable {
   }
 
   #objection(claim: NetmapPeer, identity: VerifiedIdentity, self: TableSelf): RefusalReason | undefined {
+    if (this.#hooks.isRevoked(identity)) return 'revoked'
     if (identity.id === self.id || identity.nodeKey === self.nodeKey) return 'is-self'
     if (self.addresses.includes(claim.address4)) return 'is-self'
     if (!prefixContains(self.range, claim.address4)) return 'address-outside-range'

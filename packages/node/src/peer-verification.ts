@@ -1,6 +1,7 @@
 import { fromBase64, type IpAddress, type WallTime, wallTime } from '@weft/base'
 import type { NetmapPeer } from '@weft/coordinator-protocol'
 import {
+  type ChainKeys,
   IdentityError,
   type NodeRecord,
   nodeAddress6,
@@ -17,6 +18,8 @@ export interface VerifiedIdentity {
   readonly nodeKey: PublicKey<'node'>
   readonly probeKey: PublicKey<'probe'>
   readonly account: AccountId
+  /** All keys of the chain. */
+  readonly keys: ChainKeys
   readonly address6: IpAddress
   readonly tags: readonly string[]
   /** Until when the chain holds. */
@@ -44,6 +47,8 @@ export type RefusalReason =
   | 'address-pinned'
   | 'node-key-taken'
   | 'too-many-peers'
+  /** A key of its chain is no more to be trusted. */
+  | 'revoked'
 
 export type Verification =
   | { readonly kind: 'verified'; readonly identity: VerifiedIdentity }
@@ -87,6 +92,7 @@ function judge(
       nodeKey: record.nodeKey,
       probeKey: record.probeKey,
       account: chain.account,
+      keys: chain,
       address6: nodeAddress6(context.rootKey, record.identityKey, context.crypto),
       tags: chain.tags,
       notAfter: wallTime(chain.notAfter * 1000),

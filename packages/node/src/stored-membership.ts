@@ -16,6 +16,8 @@ export interface StoredMembership {
   readonly netmap?: Netmap
   readonly known: readonly KnownPeer[]
   readonly pins: StoredPins
+  /** As told by `save-revocations`; absent before the first. */
+  readonly revocations?: readonly Uint8Array[]
   /** As told by `save-timestamp`; absent before the first handshake. */
   readonly latestTimestamp?: WallTime
 }

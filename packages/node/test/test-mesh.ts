@@ -1,7 +1,15 @@
 import { type Endpoint, type IpAddress, instant, parsePrefix, type Random, toBase64, wallTime } from '@weft/base'
 import type { Grant, Netmap, NetmapPeer } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
-import { createCertificate, createRecord, encodeChain, generateNodeKeys, type NodeKeys } from '@weft/identity'
+import {
+  createCertificate,
+  createRecord,
+  decodeChain,
+  encodeChain,
+  generateNodeKeys,
+  type NodeKeys,
+  type Revoker,
+} from '@weft/identity'
 import { type AccountId, accountIdOf, type MeshId, meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
 import { NO_PINS, type StoredMembership } from '@weft/node'
 
@@ -71,6 +79,12 @@ export class TestMesh {
 
   accountOf(owner: string): AccountId {
     return accountIdOf(this.#account(owner).publicKey(crypto), crypto)
+  }
+
+  /** Who may revoke in the name of the account. */
+  revokerOf(owner: string): Revoker {
+    const [certificate = assert()] = decodeChain(this.chainFor(generateNodeKeys(this.#random), owner))
+    return { key: this.#account(owner), certificate }
   }
 
   chainFor(keys: NodeKeys, owner: string, notAfter = startSeconds + 365 * DAY): Uint8Array {

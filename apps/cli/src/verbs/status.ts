@@ -32,6 +32,11 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   const { columns = Number.POSITIVE_INFINITY } = view
   if (answer.self === null) return ['This device belongs to no mesh yet; join with: sudo weft up LINK']
   const lines = [selfLine(answer.self, answer.state)]
+  if (answer.state === 'removed')
+    return [
+      ...lines,
+      'This device was removed from the mesh; it joins again, as a new one, with a new link: sudo weft up LINK',
+    ]
   if (answer.coordinator !== null) lines.push(coordinatorLine(answer.coordinator))
   if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
   if (answer.names) lines.push(namesLine(answer.names))
@@ -43,7 +48,7 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
 }
 
 function selfLine({ name, addresses }: SelfStatus, state: AgentStatus['state']): string {
-  const down = state === 'up' ? '' : '  (down; sudo weft up brings it back)'
+  const down = state === 'down' ? '  (down; sudo weft up brings it back)' : ''
   return `${styleText('bold', nameText(name))}  ${addresses.join('  ')}${down}`
 }
 
