@@ -51,6 +51,7 @@ export class Coordinator {
   readonly #presence: Presence
   readonly #writes: WriteQueue<Outcome<unknown>>
   readonly #disconnect: (node: NodeId, revocation: string | undefined) => void
+  readonly #onRevoked: (revocations: readonly Uint8Array[]) => void
   #state: MeshState
   #copied: number | undefined
   #expecting: NodeJS.Timeout | undefined
@@ -61,6 +62,8 @@ export class Coordinator {
     readonly tell: (subscribers: readonly Subscriber[], message: string) => void
     /** Closes the channel of a device that was removed; it is told the revocation, base64, where there is one. */
     readonly disconnect: (node: NodeId, revocation: string | undefined) => void
+    /** What is known to be revoked: all at first, then what is new. */
+    readonly onRevoked?: (revocations: readonly Uint8Array[]) => void
     readonly crypto: CryptoProvider
     readonly random: Random
     readonly clock: Clock
@@ -73,6 +76,8 @@ export class Coordinator {
     const { files, state, tell, crypto, random, clock, logger, returning } = options
     this.#files = files
     this.#disconnect = options.disconnect
+    this.#onRevoked = options.onRevoked ?? (() => undefined)
+    this.#onRevoked(state.revocations.map(({ bytes }) => bytes))
     this.#state = state
     this.#crypto = crypto
     this.#clock = clock
@@ -369,6 +374,7 @@ export class Coordinator {
       removed: gone,
       hasNewRecords: records !== undefined,
     })
+    if (revocations.length > 0) this.#onRevoked(revocations.map(({ bytes }) => bytes))
     for (const { device, revocation } of removed) this.#disconnect(device.id, revocation && toBase64(revocation.bytes))
   }
 }

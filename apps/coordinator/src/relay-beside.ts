@@ -17,6 +17,8 @@ export interface RelayHandler {
   /** Whether the request is for the relay: then `upgrade` answers it. */
   serves(request: IncomingMessage): boolean
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Nobody whom these concern is let in, or stays. */
+  revoke(revocations: readonly Uint8Array[]): void
   status(): unknown
   close(): Promise<void>
 }

@@ -116,6 +116,7 @@ async function start(
     state: await firstState(files, options, relayInNetmap(relayId, endpoints(), options.relay?.stunPort)),
     tell: (subscribers, message) => channels.tell(subscribers, message),
     disconnect: (node, revocation) => desk.disconnect(node, revocation),
+    onRevoked: (revocations) => relay?.revoke(revocations),
     crypto: nativeCrypto,
     random: systemRandom,
     clock,

@@ -106,6 +106,12 @@ export class RelayServer {
     }
   }
 
+  /** From now on nobody whom these concern is let in, and whoever is here goes. */
+  revoke(revocations: readonly Uint8Array[]): void {
+    this.#hub.revoke(revocations, this.#clock())
+    this.#drain()
+  }
+
   /** Whether the request is for the relay: then `upgrade` answers it. */
   serves(request: IncomingMessage): boolean {
     return request.url?.split('?', 1)[0] === PATH

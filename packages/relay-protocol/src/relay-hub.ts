@@ -9,6 +9,7 @@ import {
   type WallTime,
   wallTime,
 } from '@weft/base'
+import { type ChainKeys, IdentityError, RevocationList } from '@weft/identity'
 import type { CryptoProvider, MeshId, NodeId } from '@weft/keys'
 import { verifyMembership } from './admission.ts'
 import { Allowance, type Rate } from './allowance.ts'
@@ -38,6 +39,8 @@ export type HubEvent =
   | 'message-malformed'
   | 'admission-refused'
   | 'certificate-expired'
+  | 'revoked'
+  | 'revocation-refused'
   | 'replaced'
   | 'dropped-full'
   | 'dropped-rate'
@@ -52,7 +55,13 @@ export type HubOutput =
 
 type State =
   | { readonly kind: 'challenged'; readonly nonce: Uint8Array }
-  | { readonly kind: 'admitted'; readonly node: string; readonly id: Uint8Array; readonly until: WallTime }
+  | {
+      readonly kind: 'admitted'
+      readonly node: string
+      readonly id: Uint8Array
+      readonly keys: ChainKeys
+      readonly until: WallTime
+    }
   | { readonly kind: 'over' }
 
 interface Connection {
@@ -84,6 +93,7 @@ export class RelayHub {
   readonly #byNode = new Map<string, Connection>()
   readonly #outputs: HubOutput[] = []
   readonly #counts = new Map<HubEvent, number>()
+  readonly #revocations: RevocationList
 
   constructor(options: {
     readonly mesh: MeshId
@@ -98,6 +108,7 @@ export class RelayHub {
     const id = fromHex(options.id)
     invariant(id !== undefined, 'a relay has an id')
     this.#id = id
+    this.#revocations = new RevocationList(options.mesh, options.crypto)
   }
 
   /** Nodes that are here. */
@@ -152,6 +163,15 @@ export class RelayHub {
     for (const connection of this.#connections.values()) this.#say(connection, { kind: 'draining' })
   }
 
+  /** Whoever these concern is let in no more, and goes at once. One that does not hold is counted, and changes nothing. */
+  revoke(revocations: readonly Uint8Array[], now: Now): void {
+    for (const bytes of revocations) this.#learn(bytes, now.wall)
+    for (const connection of this.#connections.values()) {
+      const { state } = connection
+      if (state.kind === 'admitted' && this.#isRevoked(state.keys)) this.#close(connection, 'revoked')
+    }
+  }
+
   /** To be called every `SWEEP_EVERY`. */
   sweep(now: Now): void {
     for (const connection of this.#connections.values()) {
@@ -177,15 +197,32 @@ export class RelayHub {
       this.#close(connection, 'admission-refused', member)
       return
     }
+    if (this.#isRevoked(member)) {
+      this.#close(connection, 'admission-refused', 'revoked')
+      return
+    }
     const id = fromHex(member.nodeId)
     invariant(id !== undefined, 'a node id is hexadecimal')
     const node = keyOf(id)
     const before = this.#byNode.get(node)
     if (before !== undefined) this.#close(before, 'replaced')
-    connection.state = { kind: 'admitted', node, id, until: wallTime(member.notAfter * 1000) }
+    connection.state = { kind: 'admitted', node, id, keys: member, until: wallTime(member.notAfter * 1000) }
     this.#byNode.set(node, connection)
     this.#say(connection, { kind: 'admitted' })
     this.#outputs.push({ kind: 'admitted', client: connection.client, node: member.nodeId })
+  }
+
+  #learn(bytes: Uint8Array, at: WallTime): void {
+    try {
+      if (this.#revocations.add(bytes, at) === 'full') this.#count('revocation-refused')
+    } catch (error) {
+      if (!(error instanceof IdentityError)) throw error
+      this.#count('revocation-refused')
+    }
+  }
+
+  #isRevoked(keys: ChainKeys): boolean {
+    return this.#revocations.of(keys) !== undefined
   }
 
   #forward(

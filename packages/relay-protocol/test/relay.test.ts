@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { milliseconds, seconds, utf8 } from '@weft/base'
 import { nativeCrypto as crypto } from '@weft/crypto'
-import { createCertificate, encodeChain } from '@weft/identity'
+import { createCertificate, createRevocation, encodeChain } from '@weft/identity'
 import { meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
 import { defaultHubLimits, type HubLimits, RelayClient, type RelayClientOutput, RelayHub } from '@weft/relay-protocol'
 import { ManualClock, seededRandom } from '@weft/testing'
@@ -58,6 +58,28 @@ test('a member is let go when its certificate ends', () => {
   world.hub.sweep(world.clock.now())
   assert.equal(world.hub.counts()['certificate-expired'], 1)
   assert.equal(world.hub.nodes, 0)
+})
+
+test('a member whose key is revoked goes at once, and does not come back; others stay', () => {
+  const world = new World()
+  const [alice, bob] = [world.node(), world.node()]
+  world.revoke(alice)
+  assert.equal(world.hub.counts().revoked, 1)
+  assert.equal(world.hub.nodes, 1)
+  world.run(seconds(60))
+  assert.match(alice.state, /^away/)
+  assert.equal(world.hub.counts()['admission-refused'], world.refusals.length)
+  assert.ok(world.refusals.length > 0 && world.refusals.every((detail) => detail === 'revoked'))
+  assert.match(bob.state, /^connected/)
+})
+
+test('a revocation that does not hold lets everybody stay, and is counted', () => {
+  const world = new World()
+  const alice = world.node()
+  world.revoke(alice, PrivateKey.generate('root', world.random))
+  world.hub.revoke([new Uint8Array(200)], world.clock.now())
+  assert.equal(world.hub.counts()['revocation-refused'], 2)
+  assert.equal(world.hub.nodes, 1)
 })
 
 test('what is for a node that is not here is answered, but no more often than it may', () => {
@@ -169,6 +191,8 @@ class World {
   readonly root = PrivateKey.generate('root', this.random)
   readonly hub: RelayHub
   readonly nodes = new Map<number, TestNode>()
+  /** Why admissions were refused. */
+  readonly refusals: string[] = []
   /** Milliseconds one way. */
   latency = 0
   isSilent = false
@@ -177,6 +201,16 @@ class World {
   constructor(limits: HubLimits = defaultHubLimits) {
     const mesh = meshIdOf(this.root.publicKey(crypto), crypto)
     this.hub = new RelayHub({ mesh, id: RELAY, crypto, random: this.random, limits })
+  }
+
+  revoke(node: TestNode, key = this.root): void {
+    const signedAt = Math.floor(this.clock.now().wall / 1000)
+    const revoked = node.identity.publicKey(crypto)
+    this.hub.revoke(
+      [createRevocation({ revoked, signedAt, keptUntil: signedAt + 3600 }, { key }, crypto)],
+      this.clock.now(),
+    )
+    this.run()
   }
 
   node(options: NodeOptions = {}): TestNode {
@@ -213,6 +247,7 @@ class World {
       isBusy = true
       const node = this.nodes.get(output.client)
       if (output.kind === 'close') node?.closed(output.client)
+      if (output.kind === 'close' && output.reason === 'admission-refused') this.refusals.push(output.detail ?? '')
     }
     for (const [client, node] of this.nodes) {
       for (let message = node.isReading ? this.hub.take(client) : undefined; message !== undefined; ) {
