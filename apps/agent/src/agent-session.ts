@@ -3,7 +3,7 @@ import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-pro
 import type { DatapathReport } from '@weft/datapath'
 import type { OpenNameServiceSetup } from '@weft/dns'
 import type { MeshId, NodeId } from '@weft/keys'
-import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome, StoredPins, TrustOutcome } from '@weft/node'
+import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome, ProvenPeer, StoredPins, TrustOutcome } from '@weft/node'
 import { AgentError, messageOf, removedError } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
@@ -113,6 +113,11 @@ export class AgentSession implements NodeOwner {
     if (status === undefined) throw new AgentError('down', 'weft was taken down')
     const { v4, v6, seen } = status.network
     return { v4, v6, seen, relay: status.relay, addresses: status.self.endpoints, portal }
+  }
+
+  /** A peer that proved itself. */
+  peerCalled(text: string): ProvenPeer | undefined {
+    return this.#node.peerCalled(text)
   }
 
   names(): NameServiceStatus | null {

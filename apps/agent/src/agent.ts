@@ -99,6 +99,15 @@ export class Agent {
     return await this.root.createLink(wish, (method, params) => this.request(method, params))
   }
 
+  /** Signed here where this device holds the root key, for then the coordinator cannot; else by the coordinator. */
+  async remove(device: string): Promise<Result<'remove'>> {
+    const peer = this.root.isHere ? this.#running().peerCalled(device) : undefined
+    if (peer === undefined) return await this.request('remove', { device })
+    const { chain, ...removed } = peer
+    await this.root.revoke(chain, (method, params) => this.request(method, params))
+    return removed
+  }
+
   up(linkText: string | undefined): Promise<Pick<AgentStatus, 'self'>> {
     return this.#inTurn(async () => {
       const link = linkText === undefined ? undefined : parseJoinLink(linkText)

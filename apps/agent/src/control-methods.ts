@@ -84,7 +84,7 @@ export function controlMethods(
     rename: method('change', renameParams, ({ device, name }) =>
       agent.request('rename', { device: device ?? agent.status().self?.id ?? '', name }),
     ),
-    remove: method('change', removeParams, (params) => agent.request('remove', params)),
+    remove: method('change', removeParams, (params) => agent.remove(params.device)),
     trust: method('change', trustParams, async ({ peer }) => trusted(peer, await agent.trust(peer))),
     'name-add': method('change', recordParams, (params) => agent.request('name-add', params)),
     'name-list': method('read', nothing, () => agent.request('name-list', {})),

@@ -1,7 +1,15 @@
 import { type Clock, equalBytes, fromHex, toBase64, utf8 } from '@weft/base'
 import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
-import { parseLinkEndpoint, readRootFile, signerIn, signLink } from '@weft/identity'
+import {
+  chainEnd,
+  chainKeys,
+  createRevocation,
+  parseLinkEndpoint,
+  readRootFile,
+  signerIn,
+  signLink,
+} from '@weft/identity'
 import type { MeshId } from '@weft/keys'
 import { AgentError } from './agent-error.ts'
 import type { AgentState } from './agent-state.ts'
@@ -49,6 +57,16 @@ export class HeldRoot {
     if (!equalBytes(crypto.sha256(utf8(this.text())), fromHex(digest) ?? new Uint8Array()))
       throw new AgentError('not-allowed', 'the file does not hold what this device holds: export to a new file')
     this.#state.eraseRootFile(this.#mesh)
+  }
+
+  /** Signs here that a device is one of the mesh no more; the coordinator takes it out. @throws {IdentityError} {AgentError} */
+  async revoke(chain: Uint8Array, ask: AskCoordinator): Promise<void> {
+    const { root } = readRootFile(this.text(), crypto)
+    const { identityKey: revoked } = chainKeys(chain)
+    const signedAt = Math.floor(this.#clock().wall / 1000)
+    const keptUntil = Math.max(signedAt, chainEnd(chain))
+    const bytes = createRevocation({ revoked, signedAt, keptUntil }, { key: root }, crypto)
+    await ask('revoke', { revocations: [toBase64(bytes)] })
   }
 
   /** A join link, made here; the coordinator gets its certificate. @throws {IdentityError} {AgentError} */

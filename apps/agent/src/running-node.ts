@@ -24,6 +24,7 @@ import {
   type NodeOutput,
   type NodeStatus,
   type PingOutcome,
+  type ProvenPeer,
   type StoredMembership,
   type StoredPins,
   type TrustOutcome,
@@ -135,6 +136,10 @@ export class RunningNode {
   /** What the resolver answers from. */
   names(): readonly MeshNames[] {
     return this.#node.names()
+  }
+
+  peerCalled(text: string): ProvenPeer | undefined {
+    return this.#node.peerCalled(text)
   }
 
   status(mesh: MeshId): NodeStatus | undefined {

@@ -28,6 +28,31 @@ test('a device that holds the root key makes links on its own, and the coordinat
   assert.deepEqual(links.find(({ id }) => id === made.id)?.tags, ['a'])
 })
 
+test('a device that holds the root key revokes what it removes; the coordinator alone only takes it out', async () => {
+  await using mesh = await TestMesh.start()
+  const [alice, bob, carol] = [mesh.agent('alice'), mesh.agent('bob'), mesh.agent('carol')]
+  for (const agent of [alice, bob, carol]) {
+    await agent.start()
+    await agent.up(await mesh.link())
+  }
+  const ids = await Promise.all([bob, carol].map(async (agent) => (await agent.status()).self?.id ?? assert.fail()))
+  const [bobId = '', carolId = ''] = ids
+  await alice.until(({ peers }) => peers.length === 2)
+  const text = await moveRoot(join(mesh.directory, 'coordinator', 'coordinator.sock'))
+  const { name } = (await callControl(alice.socket, 'remove', { device: bobId })) as { name: string }
+  assert.ok(name.length > 0)
+  await alice.until(({ peers }) => peers.length === 1)
+  assert.ok(mesh.log.lines.some((line) => line.startsWith('warn device removed without a revocation')))
+  assert.notEqual((await bob.status()).state, 'removed')
+
+  await callControl(alice.socket, 'root-import', { text })
+  const removed = await callControl(alice.socket, 'remove', { device: carolId })
+  assert.equal((removed as { id: string }).id, carolId)
+  await alice.until(({ peers }) => peers.length === 0)
+  await carol.until(({ state }) => state === 'removed')
+  await refused(callControl(alice.socket, 'remove', { device: 'nobody' }), 'not-found', /no device nobody/)
+})
+
 test('a device gives the root key up to whoever shows that they have it, and to nobody else', async () => {
   await using mesh = await TestMesh.start()
   const alice = await mesh.agent('alice').start()

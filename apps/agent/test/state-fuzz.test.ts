@@ -6,7 +6,7 @@ import { type Endpoint, type IpAddress, type Prefix, silentLogger, toBase64, wal
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { PortableDatapath } from '@weft/datapath'
-import { createCertificate, createRecord, encodeChain, generateNodeKeys } from '@weft/identity'
+import { createCertificate, createRecord, createRevocation, encodeChain, generateNodeKeys } from '@weft/identity'
 import { type KeyRole, meshIdOf, nodeIdOf, PrivateKey } from '@weft/keys'
 import { systemClock } from '@weft/linux'
 import { NO_PINS, Node } from '@weft/node'
@@ -70,6 +70,12 @@ const netmap: Netmap = {
   grants: [],
 }
 
+const revocation = createRevocation(
+  { revoked: keyOf('identity').publicKey(crypto), signedAt: times.notBefore, keptUntil: times.notAfter },
+  { key: root },
+  crypto,
+)
+
 /** The state of an agent that has joined, and the text of each of its files. */
 function writeState(directory: string): ReadonlyMap<string, string> {
   using state = new AgentState(directory, silentLogger)
@@ -81,6 +87,7 @@ function writeState(directory: string): ReadonlyMap<string, string> {
     addresses: [{ value: '100.80.0.2', id, seen: wallTime(1_700_000_000_000) }],
   })
   state.saveTimestamp(mesh, wallTime(1_700_000_000_000))
+  state.saveRevocations(mesh, [revocation])
   state.savePort(7481)
   const folder = join(directory, 'meshes', mesh)
   const paths = [join(directory, 'agent.json'), ...readdirSync(folder).map((name) => join(folder, name))]
@@ -153,6 +160,7 @@ fuzz<string>({
     'netmap.json done without',
     'timestamp.json done without',
     'trust.json done without',
+    'revocations.json done without',
   ],
   sources: ['agent/src/agent-state.ts', 'agent/src/membership-schemas.ts', 'state/src/state-file.ts'],
   inputs: { short: 1_000, long: 50_000 },

@@ -3,13 +3,12 @@ import {
   type AccountSigner,
   type ChainKeys,
   CLOCK_SKEW,
+  chainEnd,
   chainKeys,
   createRevocation,
-  decodeChain,
   IdentityError,
   MAX_REVOCATIONS,
   RevocationList,
-  readCertificate,
   readRevocation,
 } from '@weft/identity'
 import type { CryptoProvider, MeshId } from '@weft/keys'
@@ -106,19 +105,13 @@ async function signedFor(
   const { signer, changed, mesh, crypto, at } = place
   const account = await transaction.account(accountId)
   const signedAt = Math.floor(at / seconds(1))
-  const keptUntil = endOf(chain, crypto)
+  const keptUntil = chainEnd(chain)
   if (signer === undefined || account === undefined || signedAt > keptUntil) return undefined
   await requireRoom(transaction)
   const revoker = { key: signer.key, certificate: account.certificate }
   const bytes = createRevocation({ revoked: identityKey, signedAt, keptUntil }, revoker, crypto)
   const { revoked, issuer } = readRevocation(bytes, mesh, crypto)
   return { revoked, issuer, keptUntil, bytes, changed }
-}
-
-/** Of the device's and of its account's certificate, the earlier. */
-function endOf(chain: Uint8Array, crypto: CryptoProvider): number {
-  const [account, , device] = decodeChain(chain).map((each) => readCertificate(each, crypto).notAfter)
-  return Math.min(account ?? 0, device ?? 0)
 }
 
 async function requireRoom(transaction: StoreTransaction): Promise<void> {

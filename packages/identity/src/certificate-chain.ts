@@ -112,7 +112,7 @@ export function verifyChain(options: {
     ...keysOf({ account, link, device }),
     account: accountIdOf(account.subject, crypto),
     nodeId: nodeIdOf(device.subject, crypto),
-    notAfter: Math.min(account.notAfter, device.notAfter),
+    notAfter: endOf({ account, device }),
     tags: device.tags,
   }
 }
@@ -123,6 +123,14 @@ export function verifyChain(options: {
  */
 export function chainKeys(chain: Uint8Array): ChainKeys {
   return keysOf(parseChain(chain))
+}
+
+/**
+ * Until when a chain holds: the earlier end of device's and account's certificates, in seconds since 1970. Nothing is
+ * verified here. Throws `IdentityError`: `chain-…` or `certificate-malformed`.
+ */
+export function chainEnd(chain: Uint8Array): number {
+  return endOf(parseChain(chain))
 }
 
 /**
@@ -197,6 +205,10 @@ function parseChain(chain: Uint8Array): Chain {
     link: requireKind(link, 'link'),
     device: requireKind(device, 'device'),
   }
+}
+
+function endOf({ account, device }: Pick<Chain, 'account' | 'device'>): number {
+  return Math.min(account.notAfter, device.notAfter)
 }
 
 function keysOf({ account, link, device }: Chain): ChainKeys {

@@ -20,6 +20,7 @@ export {
 } from './certificate.ts'
 export {
   type ChainKeys,
+  chainEnd,
   chainKeys,
   createDeviceCertificate,
   decodeChain,

@@ -93,13 +93,13 @@ test('a revocation is forgotten once the certificates have ended for everyone, a
 test('a full list takes no more, and goes on with what it has', () => {
   const rootKey = root.publicKey(nativeCrypto)
   const list = new RevocationList(meshIdOf(rootKey, nativeCrypto), nativeCrypto)
-  const make = (n: number) => {
+  const make = (n: number, keptUntil = START + YEAR) => {
     const revoked = Buffer.alloc(32).fill(1)
     revoked.writeUInt32BE(n)
     const fields = {
       revoked: revoked.toString('base64') as PublicKey<'identity'>,
       signedAt: START,
-      keptUntil: START + YEAR,
+      keptUntil,
     }
     return createRevocation(fields, { key: root }, nativeCrypto)
   }
@@ -107,6 +107,9 @@ test('a full list takes no more, and goes on with what it has', () => {
   assert.equal(list.add(make(MAX_REVOCATIONS), NOW), 'full')
   assert.equal(list.add(make(0), NOW), 'known')
   assert.equal(list.all().length, MAX_REVOCATIONS)
+  assert.equal(list.add(make(0, START + 3 * YEAR), at(START + 2 * YEAR)), 'new', 'what has ended makes room')
+  assert.equal(list.add(make(MAX_REVOCATIONS, START + 3 * YEAR), at(START + 2 * YEAR)), 'new')
+  assert.equal(list.all().length, 2)
 })
 
 test('any list judges as looking at every revocation does', () => {

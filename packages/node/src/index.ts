@@ -10,6 +10,7 @@ export {
   type NodeInput,
   type NodeOutput,
   type PingOutcome,
+  type ProvenPeer,
   type RelayStanding,
 } from './node-interface.ts'
 export type { MovedPlaceStatus, NodeStatus, PathStatus, PeerStatus, RefusedPeerStatus } from './node-status.ts'

@@ -33,6 +33,13 @@ export interface RelayStanding {
   readonly reason?: string
 }
 
+/** A peer whose record and certificates hold. */
+export interface ProvenPeer {
+  readonly id: NodeId
+  readonly name: string
+  readonly chain: Uint8Array
+}
+
 /** What happened. */
 export type NodeInput =
   /** First of all: the UDP port to try first, or with `isFixed` the only one. */

@@ -4,6 +4,7 @@ import {
   type Endpoint,
   earliest,
   familyOf,
+  fromBase64,
   hostPrefix,
   type Instant,
   type IpAddress,
@@ -25,6 +26,7 @@ import {
   type NodeDropReason,
   type NodeInput,
   type NodeOutput,
+  type ProvenPeer,
 } from './node-interface.ts'
 import type { NetworkStatus, NodeStatus } from './node-status.ts'
 import { PeerIndices } from './peer-indices.ts'
@@ -129,6 +131,17 @@ export class Node implements Core<NodeInput, NodeOutput> {
       },
       now,
     )
+  }
+
+  /** The peer that somebody means, where it proved itself. */
+  peerCalled(text: string): ProvenPeer | undefined {
+    for (const membership of this.#memberships.values()) {
+      const found = membership.find(text)
+      if (found === undefined || !('peer' in found)) continue
+      const { identity, claim } = found.peer
+      return { id: identity.id, name: claim.name, chain: fromBase64(identity.chain) ?? new Uint8Array() }
+    }
+    return undefined
   }
 
   /** The names of all meshes; the same array until one of them changes. */

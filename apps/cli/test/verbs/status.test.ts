@@ -130,6 +130,19 @@ test('what moved to another device is shown with whose it was, who claims it and
   assert.match(shown.at(-1) ?? '', /^nas \(name withheld\)/)
 })
 
+test('a peer that was revoked, and one too many, are shown with what happened', () => {
+  const refused = ['revoked', 'too-many-peers'].map((reason) => ({ id: 'abcdef0123456789', name: 'nas', reason }))
+  const text = lines({ ...status([laptop]), refused }).join('\n')
+  assert.match(text, /removed from the mesh/)
+  assert.match(text, /as many peers as it can/)
+})
+
+test('a device that was removed from the mesh says so, and how it joins again', () => {
+  const text = lines({ ...status([]), state: 'removed' })
+  assert.match(text.join(' '), /was removed from the mesh.*new link: sudo weft up LINK/)
+  assert.equal(text.length, 2)
+})
+
 test('a netmap that is refused is told beside the coordinator', () => {
   const coordinator = { url: 'http://192.0.2.1:7480', state: 'connected', reason: 'its netmap is refused' }
   assert.match(lines({ ...status([]), coordinator }).join('\n'), /connected {2}\(its netmap is refused\)/)
