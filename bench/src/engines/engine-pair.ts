@@ -1,5 +1,5 @@
 import { type Lab, type Machine, WgInterface } from '@weft/lab'
-import { cpuSeconds } from './daemon.ts'
+import { cpuSeconds } from '../daemon.ts'
 import type { Engine } from './engine.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { cpuSeconds } from './daemon.ts'
+import { cpuSeconds } from '../daemon.ts'
 import { EnginePair, OUTSIDE, PORT } from './engine-pair.ts'
 import type { Quantity } from './quantity.ts'
 

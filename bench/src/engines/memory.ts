@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { privateMemory } from './daemon.ts'
+import { privateMemory } from '../daemon.ts'
 import { EnginePair, INSIDE } from './engine-pair.ts'
 import type { Quantity } from './quantity.ts'
 import { iperf } from './tcp.ts'
