@@ -9,6 +9,7 @@ import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
 import { describeLoad, describeMachine } from './machine-description.ts'
 import { benchNetmapChange } from './netmap-change.ts'
+import { benchRelay } from './relay/bench-relay.ts'
 import { benchThroughput } from './throughput.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, Bench>> = {
   handshakes: plain(benchHandshakes),
   join: plain(benchJoin),
   'netmap-change': plain(benchNetmapChange),
+  relay: benchRelay,
   throughput: plain(benchThroughput),
 }
 

@@ -7,6 +7,7 @@ export { Link, type LinkWeather } from './link.ts'
 export { Machine, type RunOptions } from './machine.ts'
 export { type CreatedLink, LabMesh, MeshNode, type NodeStatus, type PeerStatus, packetLoss } from './mesh.ts'
 export {
+  derper,
   PEERS,
   type PeerName,
   type PeerProgram,

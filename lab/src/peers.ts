@@ -14,7 +14,7 @@ export interface ReadyPeer {
 
 export type PeerProgram = ReadyPeer | { readonly missing: string }
 
-interface Peer {
+interface Program {
   /** What it is built from. Another version is taken by changing it here, and nowhere else. */
   readonly source:
     | { readonly from: 'go'; readonly module: string }
@@ -24,7 +24,9 @@ interface Peer {
   readonly flags: readonly string[]
 }
 
-const peers: Readonly<Record<PeerName, Peer>> = {
+type ProgramName = PeerName | 'derper'
+
+const programs: Readonly<Record<ProgramName, Program>> = {
   'wireguard-go': {
     source: { from: 'go', module: 'golang.zx2c4.com/wireguard@v0.0.0-20260522210424-ecfc5a8d5446' },
     names: ['wireguard-go', 'wireguard'],
@@ -40,6 +42,11 @@ const peers: Readonly<Record<PeerName, Peer>> = {
     names: ['gotatun', 'gotatun-cli'],
     flags: ['--foreground', '--disable-drop-privileges', '--verbosity', 'error'],
   },
+  derper: {
+    source: { from: 'go', module: 'tailscale.com/cmd/derper@v1.102.5' },
+    names: ['derper'],
+    flags: [],
+  },
 }
 
 /** Debian's packages: older, and taken where none can be built. */
@@ -51,7 +58,7 @@ const BUILD_TIMEOUT_MS = 900_000
  * From $PEERS_BIN where that is set, else from `.tool-cache/peers` of the checkout, where it is built once.
  * @param options.mayBuild unless it takes minutes, which is true of what cargo builds: then only told how.
  */
-export function peerProgram(name: PeerName, options: { readonly mayBuild: boolean }): PeerProgram {
+export function peerProgram(name: ProgramName, options: { readonly mayBuild: boolean }): PeerProgram {
   const given = process.env.PEERS_BIN
   if (given !== undefined) return find(name, given) ?? { missing: `there is no ${name} in PEERS_BIN=${given}` }
   const cached = find(name, CACHE)
@@ -68,23 +75,28 @@ export function wireguardGo(): PeerProgram {
   return peerProgram('wireguard-go', { mayBuild: true })
 }
 
+/** Tailscale's relay; it takes some minutes to build, once. */
+export function derper(): PeerProgram {
+  return peerProgram('derper', { mayBuild: true })
+}
+
 /** What was pinned, for a report. */
 export function peerVersion(name: PeerName): string {
   if (process.env.PEERS_BIN !== undefined) return `from PEERS_BIN=${process.env.PEERS_BIN}`
-  const { source } = peers[name]
+  const { source } = programs[name]
   return source.from === 'go' ? source.module : `${source.crate}@${source.version}`
 }
 
 /** cargo puts programs into `bin` of its root. */
-function find(name: PeerName, directory: string): ReadyPeer | undefined {
-  const { names, flags } = peers[name]
+function find(name: ProgramName, directory: string): ReadyPeer | undefined {
+  const { names, flags } = programs[name]
   const places = names.flatMap((each) => [join(directory, each), join(directory, 'bin', each)])
   const path = places.find((each) => existsSync(each))
   return path === undefined ? undefined : { path, flags }
 }
 
-function build(name: PeerName): PeerProgram {
-  const { source } = peers[name]
+function build(name: ProgramName): PeerProgram {
+  const { source } = programs[name]
   const tool = toolPath(source.from)
   if (tool === undefined) return { missing: `needs ${name}: install ${source.from}, or name its folder by PEERS_BIN` }
   mkdirSync(CACHE, { recursive: true })

@@ -3,6 +3,7 @@ import type { Endpoint } from '@weft/base'
 import { nativeCrypto } from '@weft/crypto'
 import { readLink } from '@weft/identity'
 import type { Bench } from '../bench.ts'
+import { cpuSeconds, privateMemory } from '../daemon.ts'
 import { type Measurement, printTable } from '../measurement.ts'
 import { LightNode, sourceOf } from './light-node.ts'
 import { ServedCoordinator } from './served-coordinator.ts'
@@ -27,18 +28,18 @@ export const benchCoordinator: Bench = async ({ rounds }) => {
     const measurements: Measurement[] = []
     const note = (name: string, unit: string, values: readonly number[]) => measurements.push({ name, unit, values })
 
-    const before = coordinator.memory()
-    const cpuBefore = coordinator.cpuSeconds()
+    const before = privateMemory(coordinator.pid)
+    const cpuBefore = cpuSeconds(coordinator.pid)
     const seconds = await joinAll(nodes)
     note(`joins and subscriptions of ${NODES} nodes`, '1/s', [NODES / seconds])
-    note('coordinator’s CPU for each of them', 'ms', [((coordinator.cpuSeconds() - cpuBefore) * 1000) / NODES])
+    note('coordinator’s CPU for each of them', 'ms', [((cpuSeconds(coordinator.pid) - cpuBefore) * 1000) / NODES])
     await sleep(3_000)
-    note('memory for each node', 'KiB', [(coordinator.memory() - before) / NODES / 1024])
-    note('memory of the whole process', 'MiB', [coordinator.memory() / 2 ** 20])
+    note('memory for each node', 'KiB', [(privateMemory(coordinator.pid) - before) / NODES / 1024])
+    note('memory of the whole process', 'MiB', [privateMemory(coordinator.pid) / 2 ** 20])
 
-    const idleFrom = coordinator.cpuSeconds()
+    const idleFrom = cpuSeconds(coordinator.pid)
     await sleep(IDLE_SECONDS * 1000)
-    note('CPU when idle', '%', [((coordinator.cpuSeconds() - idleFrom) / IDLE_SECONDS) * 100])
+    note('CPU when idle', '%', [((cpuSeconds(coordinator.pid) - idleFrom) / IDLE_SECONDS) * 100])
 
     const changes = await changesToAll(nodes)
     note('a change until one node has it', 'ms', changes.each)

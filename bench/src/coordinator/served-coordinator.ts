@@ -1,15 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { callControl } from '@weft/control-socket'
+import { freePort } from '../free-port.ts'
 
 const CLI = join(import.meta.dirname, '../../../apps/cli/src/main.ts')
-/** Ticks of `utime` and `stime` in a second. */
-const TICKS = 100
 
 /** `weft serve --no-node` in a process of its own, that can be killed and started again on the same port. */
 export class ServedCoordinator {
@@ -54,30 +52,12 @@ export class ServedCoordinator {
     return (created as { readonly link: string }).link
   }
 
-  /** Bytes of `Private_*`. */
-  memory(): number {
-    const text = readFileSync(`/proc/${this.#child?.pid}/smaps_rollup`, 'utf8')
-    return [...text.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0)
-  }
-
-  /** Of the processor, so far. */
-  cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    return (Number(fields[11]) + Number(fields[12])) / TICKS
+  get pid(): number {
+    return this.#child?.pid ?? 0
   }
 
   async stop(): Promise<void> {
     await this.kill()
     rmSync(this.#directory, { recursive: true, force: true })
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
