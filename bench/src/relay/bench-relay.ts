@@ -11,12 +11,18 @@ import { WeftRelay } from './weft-relay.ts'
 const IDLE = 1_000
 /** Who opens connections at the same time. */
 const AT_ONCE = 16
-const PAIRS = [1, 8]
+const LOADS = [
+  { name: 'one sender', pairs: 1 },
+  { name: '8 senders', pairs: 8 },
+]
+/** Datagrams of each sender that are under way at a time, which both relays keep without loss. */
+const WINDOW = 32
 const SECONDS = 4
 const WARM_UP_SECONDS = 1
-/** In one write, as many as fit the longest message of weft's. */
-const DATAGRAMS_IN_ONE = 48
-const WRITTEN_AHEAD = 2 ** 20
+/** Datagrams of one write. */
+const TOGETHER = 8
+/** In ms: a sender to whom nothing comes back for so long begins anew. */
+const LOST_AFTER = 50
 
 /** weft's relay and Tailscale's on loopback, in turns; this process is all of their clients, and does not look at what arrives. */
 export const benchRelay: Bench = async ({ rounds }) => {
@@ -40,30 +46,32 @@ async function measureAll(relays: readonly RelayUnderTest[], rounds: number): Pr
     noted.values.push(value)
     values.set(name, noted)
   }
-  const loads: { readonly relay: RelayUnderTest; readonly pairs: number; readonly load: Load }[] = []
+  const loads: Load[] = []
   for (const relay of relays) {
     note(`${relay.name}: memory for each of ${IDLE} connections`, 'KiB', (await memoryForEach(relay)) / 1024)
-    for (const pairs of PAIRS) loads.push({ relay, pairs, load: await Load.open(relay, pairs) })
+    for (const kind of LOADS) loads.push(await Load.open(relay, kind))
   }
   for (let round = 0; round < rounds; round++) {
-    for (const { relay, pairs, load } of loads.toSorted((a, b) => a.pairs - b.pairs)) {
-      const { megabits, cpu } = await load.run()
-      note(`${relay.name}: ${nameOf(pairs)}`, 'Mb/s', megabits)
-      note(`${relay.name}: CPU, ${nameOf(pairs)}`, 's/GB', cpu)
+    for (const { name } of LOADS) {
+      for (const load of loads.filter((each) => each.name === name)) {
+        const { megabits, cpu } = await load.run()
+        note(`${load.relay.name}: ${name}`, 'Mb/s', megabits)
+        note(`${load.relay.name}: CPU, ${name}`, 's/GB', cpu)
+      }
     }
   }
   const all = [...values].map(([name, noted]) => ({ name, ...noted }))
   return [...all, ...ratios(all)]
 }
 
-const nameOf = (pairs: number): string => (pairs === 1 ? 'one sender' : `${pairs} senders`)
-
 function ratios(all: readonly Measurement[]): readonly Measurement[] {
   const find = (name: string) => all.find((each) => each.name === name)
-  return PAIRS.flatMap((pairs) => {
-    const [ours, theirs] = [find(`weft: ${nameOf(pairs)}`), find(`derper: ${nameOf(pairs)}`)]
-    return ours && theirs ? [pairedRatio(`weft over derper: ${nameOf(pairs)}`, ours, theirs)] : []
-  })
+  return LOADS.flatMap(({ name }) =>
+    ['', 'CPU, '].flatMap((what) => {
+      const [ours, theirs] = [find(`weft: ${what}${name}`), find(`derper: ${what}${name}`)]
+      return ours && theirs ? [pairedRatio(`weft over derper: ${what}${name}`, ours, theirs)] : []
+    }),
+  )
 }
 
 /** Bytes. The connections stay. */
@@ -79,48 +87,92 @@ async function memoryForEach(relay: RelayUnderTest): Promise<number> {
   return (privateMemory(relay.pid) - before) / opened.length
 }
 
-/** Senders that each send to one receiver whatever the relay takes. */
+/** Senders that each send to one receiver, as fast as it comes there. */
 class Load {
-  readonly #relay: RelayUnderTest
-  readonly #pairs: readonly { readonly from: RelayLink; readonly to: RelayLink }[]
+  readonly relay: RelayUnderTest
+  readonly name: string
+  readonly #pairs: readonly Pair[]
 
-  private constructor(relay: RelayUnderTest, pairs: readonly { from: RelayLink; to: RelayLink }[]) {
-    this.#relay = relay
+  private constructor(relay: RelayUnderTest, name: string, pairs: readonly Pair[]) {
+    this.relay = relay
+    this.name = name
     this.#pairs = pairs
   }
 
-  static async open(relay: RelayUnderTest, count: number): Promise<Load> {
-    const pairs: { from: RelayLink; to: RelayLink }[] = []
-    for (let i = 0; i < count; i++) pairs.push({ from: await relay.connect(), to: await relay.connect() })
-    for (const { to } of pairs) to.socket.resume()
-    return new Load(relay, pairs)
+  static async open(relay: RelayUnderTest, kind: (typeof LOADS)[number]): Promise<Load> {
+    const pairs: Pair[] = []
+    for (let i = 0; i < kind.pairs; i++) pairs.push(new Pair(await relay.connect(), await relay.connect()))
+    return new Load(relay, kind.name, pairs)
   }
 
   /** What arrived, counting the datagrams only, and the relay's CPU seconds for each 10⁹ bytes of them. */
   async run(): Promise<{ readonly megabits: number; readonly cpu: number }> {
-    const senders = this.#pairs.map(({ from, to }) => sendTo(from, to))
+    for (const pair of this.#pairs) pair.start()
     await sleep(WARM_UP_SECONDS * 1000)
-    const [began, bytes, cpu] = [performance.now(), this.#received(), cpuSeconds(this.#relay.pid)]
+    const [began, bytes, cpu] = [performance.now(), this.#received(), cpuSeconds(this.relay.pid)]
     await sleep(SECONDS * 1000)
     const received = this.#received() - bytes
     const seconds = (performance.now() - began) / 1000
-    const spent = cpuSeconds(this.#relay.pid) - cpu
-    for (const stop of senders) stop()
+    const spent = cpuSeconds(this.relay.pid) - cpu
+    for (const pair of this.#pairs) pair.stop()
     await sleep(500)
     return { megabits: (received * 8) / seconds / 1e6, cpu: spent / (received / 1e9) }
   }
 
   #received(): number {
-    return this.#pairs.reduce((sum, { to }) => sum + (to.socket.bytesRead * DATAGRAM_LENGTH) / to.receivedLength, 0)
+    return this.#pairs.reduce((sum, pair) => sum + pair.received * DATAGRAM_LENGTH, 0)
   }
 }
 
-function sendTo(from: RelayLink, to: RelayLink): () => void {
-  const block = from.datagramsTo(to.id, DATAGRAMS_IN_ONE)
-  const fill = () => {
-    while (from.socket.writableLength < WRITTEN_AHEAD) from.socket.write(block)
+class Pair {
+  readonly #from: RelayLink
+  readonly #to: RelayLink
+  readonly #together: Uint8Array
+  #isOn = false
+  #sent = 0
+  #lastCame = 0
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(from: RelayLink, to: RelayLink) {
+    this.#from = from
+    this.#to = to
+    this.#together = from.datagramsTo(to.id, TOGETHER)
+    to.socket.on('data', () => this.#onData())
+    from.socket.resume()
   }
-  from.socket.on('drain', fill)
-  fill()
-  return () => from.socket.off('drain', fill)
+
+  /** Datagrams. */
+  get received(): number {
+    return this.#to.socket.bytesRead / this.#to.receivedLength
+  }
+
+  start(): void {
+    this.#isOn = true
+    this.#restart()
+    this.#watch = setInterval(() => {
+      if (performance.now() - this.#lastCame > LOST_AFTER) this.#restart()
+    }, LOST_AFTER)
+  }
+
+  stop(): void {
+    this.#isOn = false
+    clearInterval(this.#watch)
+  }
+
+  #onData(): void {
+    this.#lastCame = performance.now()
+    this.#fill()
+  }
+
+  #restart(): void {
+    this.#sent = this.received
+    this.#fill()
+  }
+
+  #fill(): void {
+    while (this.#isOn && this.#sent + TOGETHER <= this.received + WINDOW) {
+      this.#from.socket.write(this.#together)
+      this.#sent += TOGETHER
+    }
+  }
 }

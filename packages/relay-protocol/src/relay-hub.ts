@@ -30,7 +30,7 @@ export interface HubLimits {
 
 export const defaultHubLimits: HubLimits = {
   outbox: 512 * 1024,
-  bytes: { burst: 4 * 1024 * 1024, perSecond: 64 * 1024 * 1024 },
+  bytes: { burst: 16 * 1024 * 1024, perSecond: 256 * 1024 * 1024 },
   absent: { burst: 20, perSecond: 5 },
 }
 
