@@ -22,8 +22,8 @@ interface Answer {
   readonly authorities: readonly { readonly name: string; readonly type: string; readonly ttl: number }[]
 }
 
-const SOA = '@ 60 IN SOA dns.weft. hostmaster.weft. 1 3600 600 86400 60'
-const NS = '@ 60 IN NS dns.weft.'
+const SOA = '@ 5 IN SOA dns.weft. hostmaster.weft. 1 3600 600 86400 5'
+const NS = '@ 5 IN NS dns.weft.'
 const TYPES = ['A', 'AAAA', 'A', 'AAAA', 'PTR', 'SOA', 'NS', 'MX', 'TXT', 'CNAME', 'SRV', 'CAA'] as const
 
 /** NSD on a machine of the lab, with the zones of a mesh written down by hand, so to speak: from what `weft status` says. */
@@ -79,14 +79,14 @@ export class ReferenceServer {
       ...mesh.devices.map((device) => ({ name: device.name, v4: device.v4, v6: device.v6 })),
       { name: 'dns', v4, v6 },
     ]
-    const hosts = named.flatMap((each) => [`${each.name} 60 IN A ${each.v4}`, `${each.name} 60 IN AAAA ${each.v6}`])
+    const hosts = named.flatMap((each) => [`${each.name} 5 IN A ${each.v4}`, `${each.name} 5 IN AAAA ${each.v6}`])
     const below = mesh.devices.flatMap(({ name, ...each }) => [
-      `*.${name} 60 IN A ${each.v4}`,
-      `*.${name} 60 IN AAAA ${each.v6}`,
+      `*.${name} 5 IN A ${each.v4}`,
+      `*.${name} 5 IN AAAA ${each.v6}`,
     ])
-    const records = mesh.records.map((record) => record.replace(' ', ' 60 IN '))
-    const reverse4 = named.map((each) => `${reverseOf(each.v4)}. 60 IN PTR ${each.name}.weft.`)
-    const reverse6 = named.map((each) => `${reverseOf(each.v6)}. 60 IN PTR ${each.name}.weft.`)
+    const records = mesh.records.map((record) => record.replace(' ', ' 5 IN '))
+    const reverse4 = named.map((each) => `${reverseOf(each.v4)}. 5 IN PTR ${each.name}.weft.`)
+    const reverse6 = named.map((each) => `${reverseOf(each.v6)}. 5 IN PTR ${each.name}.weft.`)
     return [
       { origin: 'weft', lines: [...hosts, ...below, ...records] },
       { origin: reverseOf(v4).split('.').slice(1).join('.'), lines: reverse4 },

@@ -58,10 +58,10 @@ describe('names', { skip, timeout: 300_000 }, () => {
     const denied = await alice.machine.ok('dig', `@${resolver}`, 'nobody.weft', 'A')
     assert.match(denied, /status: NXDOMAIN/)
     assert.match(denied, /flags: qr aa rd ra/)
-    assert.match(denied, /weft\.\s+60\s+IN\s+SOA\s+dns\.weft\./)
+    assert.match(denied, /weft\.\s+5\s+IN\s+SOA\s+dns\.weft\./)
     const empty = await alice.machine.ok('dig', `@${resolver}`, 'bob.weft', 'MX')
     assert.match(empty, /status: NOERROR.*ANSWER: 0, AUTHORITY: 1/s)
-    assert.match(await alice.machine.ok('dig', `@${resolver}`, 'bob.weft'), /bob\.weft\.\s+60\s+IN\s+A/)
+    assert.match(await alice.machine.ok('dig', `@${resolver}`, 'bob.weft'), /bob\.weft\.\s+5\s+IN\s+A/)
   })
 
   claim('serve getent, ping and curl, short and below a device', async () => {

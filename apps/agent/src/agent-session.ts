@@ -28,7 +28,7 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly localAddresses: () => readonly IpAddress[]
-  readonly watchNetwork: (onChange: () => void) => Disposable
+  readonly watchNetwork: (onChange: () => void, onLoss: () => void) => Disposable
   readonly openNameServiceSetup: OpenNameServiceSetup | undefined
   /** The node cannot go on. */
   readonly onFailed: (error: AgentError) => void
@@ -228,6 +228,7 @@ export class AgentSession implements NodeOwner {
   onNetworkChanged(addresses: readonly IpAddress[]): void {
     this.#options.logger.info('network changed')
     for (const relays of this.#relays.values()) relays.networkChanged(new Set(addresses))
+    this.#names.networkChanged()
     this.reconnect()
   }
 

@@ -24,8 +24,8 @@ export interface AgentDrivers {
   readonly openNameServiceSetup?: OpenNameServiceSetup
   /** All addresses of the machine but those of the interface of that name. */
   localAddresses(except: string): readonly IpAddress[]
-  /** Tells when addresses, routes or links change, other than of that interface, until it is disposed of. */
-  watchNetwork(except: string, onChange: () => void): Disposable
+  /** Tells when addresses, routes or links change, and of weft's own interface only what it lost, until it is disposed of. */
+  watchNetwork(onChange: () => void, own: { readonly name: string; readonly onLoss: () => void }): Disposable
 }
 
 interface AgentSettings {
@@ -211,7 +211,7 @@ export class Agent {
         clock: drivers.clock,
         logger,
         localAddresses: () => drivers.localAddresses(device.name),
-        watchNetwork: (onChange) => drivers.watchNetwork(device.name, onChange),
+        watchNetwork: (onChange, onLoss) => drivers.watchNetwork(onChange, { name: device.name, onLoss }),
         openNameServiceSetup: drivers.openNameServiceSetup,
         onFailed: (error) => this.#onFailed(error),
         onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),

@@ -92,6 +92,10 @@ export class NameService {
     this.#inTurn(async (setup) => this.#onState(await setup.apply(wanted)))
   }
 
+  networkChanged(): void {
+    this.#setup?.networkChanged()
+  }
+
   status(): NameServiceStatus | null {
     const [names] = this.#directory.names()
     if (names === undefined) return null

@@ -38,7 +38,7 @@ const systemDrivers: AgentDrivers = {
   openTunnel: openTun,
   clock: systemClock,
   localAddresses: addressesExcept,
-  watchNetwork: (except, onChange) => new NetworkWatch(onChange, except),
+  watchNetwork: (onChange, own) => new NetworkWatch(onChange, own),
 }
 
 /**

@@ -73,6 +73,11 @@ export class RunningNode {
   readonly #timer: NodeJS.Timeout
   readonly #watch: Disposable
   #beatAt: Instant | undefined
+  #settings: InterfaceSettings | undefined
+  /** Of what the interface was given something is gone. */
+  #hasLoss = false
+  /** Since the last beat. */
+  #isRestored = false
   readonly #pings = new Map<number, (outcome: PingOutcome) => void>()
   readonly #stunAwaited: (() => void)[] = []
   readonly #trusts = new Map<number, (outcome: TrustOutcome) => void>()
@@ -89,7 +94,8 @@ export class RunningNode {
     readonly clock: Clock
     /** All addresses of the machine but those of weft's interface. */
     readonly localAddresses: () => readonly IpAddress[]
-    readonly watchNetwork: (onChange: () => void) => Disposable
+    /** `onLoss`: weft's interface lost an address or a route. */
+    readonly watchNetwork: (onChange: () => void, onLoss: () => void) => Disposable
   }) {
     this.#tunnel = options.tunnel
     this.#owner = options.owner
@@ -112,7 +118,10 @@ export class RunningNode {
     })
     datapath.beat()
     this.#timer = setInterval(() => this.#beat(), HEARTBEAT_EVERY_MS)
-    this.#watch = options.watchNetwork(() => this.#onNetworkNews())
+    this.#watch = options.watchNetwork(
+      () => this.#onNetworkNews(),
+      () => this.#onLoss(),
+    )
   }
 
   start(port: number, isFixed: boolean, memberships: readonly StoredMembership[]): void {
@@ -252,6 +261,7 @@ export class RunningNode {
   }
 
   #configure(settings: InterfaceSettings): void {
+    this.#settings = settings
     const leftOut = this.#tunnel.configure(settings)
     if (leftOut.length > 0) this.#logger.warn('no IPv6 on this machine', { addressesLeftOut: leftOut.length })
     if (settings.addresses.length === 0) return
@@ -271,6 +281,26 @@ export class RunningNode {
     const slept = this.#beatAt !== undefined && instant - this.#beatAt > SLEPT_MS
     this.#beatAt = instant
     if (slept) this.#onNetworkNews()
+    this.#isRestored = false
+    if (this.#hasLoss) this.#restore()
+  }
+
+  /** NetworkManager takes away routes that it did not make when it is told of a resolver. Nobody is fought more often than at every beat. */
+  #onLoss(): void {
+    this.#hasLoss = true
+    if (!this.#isRestored) this.#restore()
+  }
+
+  #restore(): void {
+    this.#hasLoss = false
+    this.#isRestored = true
+    if (this.#settings === undefined) return
+    try {
+      this.#tunnel.configure(this.#settings)
+      this.#logger.debug('interface restored')
+    } catch (error) {
+      this.#logger.warn('interface not restored', { reason: messageOf(error) })
+    }
   }
 
   #onNetworkNews(): void {

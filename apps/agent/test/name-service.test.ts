@@ -148,6 +148,7 @@ class TestMachine {
         if (state instanceof Error) throw state
         return state
       },
+      networkChanged: () => undefined,
       remove: async () => {
         this.removed += 1
       },

@@ -1,6 +1,6 @@
 import { viewOf } from '@weft/base'
 import { addressOf, bind, bindInBackground, checked, closeDescriptor, errnoCode, WakeSignal } from '@weft/native'
-import { decodeMessages, type NetlinkMessage } from './netlink-message.ts'
+import { decodeAttributes, decodeMessages, type NetlinkMessage, readUint32 } from './netlink-message.ts'
 
 const AF_NETLINK = 16
 const SOCK_RAW_CLOEXEC_NONBLOCK = 3 | 0o2000000 | 0o4000
@@ -20,6 +20,7 @@ const RTM_DELADDR = 21
 const RTM_NEWROUTE = 24
 const RTM_DELROUTE = 25
 const RT_TABLE_MAIN = 254
+const RTA_OIF = 4
 const IFF_RUNNING = 0x40
 
 const POLLIN = 1
@@ -37,10 +38,17 @@ const receive = bind('intptr_t recv(int fd, uintptr_t buffer, size_t length, int
 const indexOf = bind('uint if_nametoindex(const char *name)')
 const poll = bindInBackground('int poll(uintptr_t descriptors, ulong count, int timeout)')
 
+/** weft's own interface, whose changes are no news of the machine's network. */
+export interface WatchedInterface {
+  readonly name: string
+  /** An address or a route of it is gone, or it was down meanwhile: whoever did that, its owner too. */
+  readonly onLoss: () => void
+}
+
 /** Tells when this machine's addresses, default routes or links change, as the kernel does (rtnetlink's multicast groups). */
 export class NetworkWatch implements Disposable {
   readonly #onChange: () => void
-  readonly #except: string
+  readonly #own: WatchedInterface | undefined
   readonly #descriptor: number
   readonly #wake = new WakeSignal()
   readonly #buffer = new Uint8Array(RECEIVE_BYTES)
@@ -50,10 +58,10 @@ export class NetworkWatch implements Disposable {
   #isClosed = false
   #settling: NodeJS.Timeout | undefined
 
-  /** `except`: the name of an interface of which nothing is told. @throws {SystemError} where the kernel refuses. */
-  constructor(onChange: () => void, except = '') {
+  /** @throws {SystemError} where the kernel refuses. */
+  constructor(onChange: () => void, own?: WatchedInterface) {
     this.#onChange = onChange
-    this.#except = except
+    this.#own = own
     this.#descriptor = checked('socket', openSocket(AF_NETLINK, SOCK_RAW_CLOEXEC_NONBLOCK, NETLINK_ROUTE))
     // struct sockaddr_nl: family (2), padding (2), port (4), groups (4).
     const address = new Uint8Array(12)
@@ -112,18 +120,32 @@ export class NetworkWatch implements Disposable {
     switch (type) {
       case RTM_NEWADDR:
       case RTM_DELADDR:
-        // ifaddrmsg
-        return body.length >= 8 && !this.#isExcepted(viewOf(body).getUint32(4, true))
+        return this.#hasAddressChanged(type === RTM_NEWADDR, body)
       case RTM_NEWROUTE:
       case RTM_DELROUTE:
-        // rtmsg: a default route has no destination's bits.
-        return body[1] === 0 && body[4] === RT_TABLE_MAIN
+        return this.#hasRouteChanged(type === RTM_NEWROUTE, body)
       case RTM_NEWLINK:
       case RTM_DELLINK:
         return this.#hasLinkChanged(type === RTM_NEWLINK, body)
       default:
         return false
     }
+  }
+
+  /** ifaddrmsg. */
+  #hasAddressChanged(exists: boolean, body: Uint8Array): boolean {
+    if (body.length < 8) return false
+    if (!this.#isOwn(viewOf(body).getUint32(4, true))) return true
+    if (!exists) this.#own?.onLoss()
+    return false
+  }
+
+  /** rtmsg: a default route has no destination's bits. */
+  #hasRouteChanged(exists: boolean, body: Uint8Array): boolean {
+    if (body.length < 12 || body[4] !== RT_TABLE_MAIN) return false
+    const index = exists ? undefined : readUint32(decodeAttributes(body.subarray(12)).get(RTA_OIF))
+    if (index !== undefined && this.#isOwn(index)) this.#own?.onLoss()
+    return body[1] === 0
   }
 
   /** A link's statistics and settings are told too. */
@@ -135,10 +157,14 @@ export class NetworkWatch implements Disposable {
     const before = this.#running.get(index)
     if (exists) this.#running.set(index, isRunning)
     else this.#running.delete(index)
-    return before !== undefined && before !== isRunning && !this.#isExcepted(index)
+    if (before === undefined || before === isRunning) return false
+    if (!this.#isOwn(index)) return true
+    // The kernel says nothing of the routes that go with a link.
+    if (isRunning) this.#own?.onLoss()
+    return false
   }
 
-  #isExcepted(index: number): boolean {
-    return this.#except !== '' && indexOf(this.#except) === index
+  #isOwn(index: number): boolean {
+    return this.#own !== undefined && indexOf(this.#own.name) === index
   }
 }

@@ -66,7 +66,7 @@ describe('the network watch', { skip, timeout: 60_000 }, () => {
       const run = promisify(execFile)
       const { promise, resolve } = Promise.withResolvers()
       let told = 0
-      const watch = new linux.NetworkWatch(() => { told++; resolve() }, 'weft0')
+      const watch = new linux.NetworkWatch(() => { told++; resolve() }, { name: 'weft0', onLoss: () => {} })
       await run('ip', 'link set weft0 up'.split(' '))
       for (let i = 0; i < 40; i++) await run('ip', ('address add 192.0.2.' + i + '/32 dev weft0').split(' '))
       const before = told
@@ -75,6 +75,37 @@ describe('the network watch', { skip, timeout: 60_000 }, () => {
       watch[Symbol.dispose]()
       return { before, told }`)
     assert.deepEqual(told, { before: 0, told: 1 })
+  })
+
+  it('tells of what its own interface lost, and of nothing that came to it', () => {
+    namespace.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6')
+    namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1')
+    namespace.ip('link', 'set', 'eth1', 'up')
+    const told = namespace.node(`
+      const { execFileSync } = await import('node:child_process')
+      const ip = (line) => execFileSync('ip', line.split(' '))
+      let losses = 0
+      let lost = Promise.withResolvers()
+      const onLoss = () => { losses++; lost.resolve() }
+      const watch = new linux.NetworkWatch(() => {}, { name: 'eth0', onLoss })
+      ip('link set eth0 up')
+      ip('address add 192.0.2.1/32 dev eth0')
+      ip('route add 198.51.100.0/24 dev eth0')
+      ip('route add 203.0.113.0/24 dev eth0')
+      const atFirst = losses
+      for (const line of ['route del 198.51.100.0/24', 'address del 192.0.2.1/32 dev eth0']) {
+        lost = Promise.withResolvers()
+        ip(line)
+        await lost.promise
+      }
+      lost = Promise.withResolvers()
+      ip('link set eth0 down')
+      ip('link set eth0 up')
+      await lost.promise
+      watch[Symbol.dispose]()
+      return { atFirst, losses }`) as { atFirst: number; losses: number }
+    assert.equal(told.atFirst, 0)
+    assert.ok(told.losses >= 3)
   })
 
   it('ends at once when it is closed, and lets the program end', () => {

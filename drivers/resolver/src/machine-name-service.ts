@@ -13,7 +13,7 @@ import {
 import { KeptAside } from './kept-aside.ts'
 import { networkManagerAnswers, networkManagerWay } from './network-manager-way.ts'
 import { hasOpenresolv, openresolvWay } from './openresolv-way.ts'
-import { readResolvConf } from './resolv-conf-file.ts'
+import { readResolvConf, writeResolvConf } from './resolv-conf-file.ts'
 import { resolvConfWay } from './resolv-conf-way.ts'
 import { resolvedAnswers, resolvedWay } from './resolved-way.ts'
 import { type RunCommand, runCommand } from './run-command.ts'
@@ -24,6 +24,10 @@ const RESOLV_CONF = '/etc/resolv.conf'
 const LOOK_EVERY = 2_000
 /** Looks between two questions to the tools, which are processes of their own. */
 const LOOKS_PER_QUESTION = 8
+/** Looks at each of which they are asked, at first and in another network: services start, and a lease comes, a little later. */
+const EAGER_LOOKS = 5
+
+type SetUpWay = Exclude<NameServiceWay, 'none'>
 
 const NOTHING: NameServiceState = { way: 'none', upstreams: [] }
 
@@ -48,13 +52,16 @@ export class MachineNameService implements NameServiceSetup {
   readonly #path: string
   readonly #aside: KeptAside
   readonly #takeovers = new Takeovers()
-  readonly #ways: Readonly<Record<Exclude<NameServiceWay, 'none'>, SetupWay>>
+  readonly #ways: Readonly<Record<SetUpWay, SetupWay>>
   #wanted: WantedNameService | undefined
   #state = NOTHING
   /** Of `/etc/resolv.conf`: as it was after the last set-up, and as the last look found it. */
   #settled: string | undefined
   #lastLook: string | undefined
   #looks = 0
+  #eagerLooks = 0
+  /** A tool refused, or did not answer yet. */
+  #hasFailed = false
   #timer: NodeJS.Timeout | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -75,6 +82,7 @@ export class MachineNameService implements NameServiceSetup {
     return this.#inTurn(async () => {
       if (this.#wanted !== undefined && this.#wanted.interfaceName !== wanted.interfaceName) await this.#putBack()
       this.#wanted = wanted
+      this.#eagerLooks = EAGER_LOOKS
       this.#state = await this.#setUp(wanted)
       this.#timer ??= setInterval(
         () => void this.#inTurn(() => this.#look()).catch(() => undefined),
@@ -82,6 +90,10 @@ export class MachineNameService implements NameServiceSetup {
       ).unref()
       return this.#state
     })
+  }
+
+  networkChanged(): void {
+    this.#eagerLooks = EAGER_LOOKS
   }
 
   remove(): Promise<void> {
@@ -100,20 +112,44 @@ export class MachineNameService implements NameServiceSetup {
   }
 
   async #setUp(wanted: WantedNameService): Promise<NameServiceState> {
+    this.#hasFailed = false
     try {
       const { way, reason } = chooseWay(await this.#facts())
-      if (this.#aside.read()?.way !== way) await this.#putBack()
-      if (way === 'none') return { way, upstreams: [], ...(reason === undefined ? {} : { reason }) }
-      if (way !== 'resolv.conf') this.#aside.keep({ way, interfaceName: wanted.interfaceName })
-      await this.#ways[way].apply(wanted)
-      return { way, upstreams: await this.#ways[way].upstreams(wanted) }
+      if (way !== 'none') return await this.#setUpBy(way, wanted)
+      await this.#putBack()
+      return { way, upstreams: [], ...(reason === undefined ? {} : { reason }) }
     } catch (error) {
+      this.#hasFailed = true
       await this.#putBack().catch(() => undefined)
       return { way: 'none', reason: reasonOf(error), upstreams: [] }
     } finally {
       this.#settled = readResolvConf(this.#path)?.text
       this.#lastLook = this.#settled
     }
+  }
+
+  async #setUpBy(way: SetUpWay, wanted: WantedNameService): Promise<NameServiceState> {
+    try {
+      return await this.#setUpWith(way, wanted)
+    } catch (error) {
+      // It was told to leave weft's interface alone: then the file is what there is.
+      if (way !== 'networkmanager') throw error
+      return await this.#setUpWith('resolv.conf', wanted)
+    }
+  }
+
+  async #setUpWith(way: SetUpWay, wanted: WantedNameService): Promise<NameServiceState> {
+    if (this.#aside.read()?.way !== way) await this.#changeTo(way, wanted)
+    if (way !== 'resolv.conf') this.#aside.keep({ way, interfaceName: wanted.interfaceName })
+    await this.#ways[way].apply(wanted)
+    return { way, upstreams: await this.#ways[way].upstreams(wanted) }
+  }
+
+  /** What managed the file before writes it once more when weft leaves it; who wrote it since is not to lose by that. */
+  async #changeTo(way: SetUpWay, { nameservers }: WantedNameService): Promise<void> {
+    const text = readResolvConf(this.#path)?.text
+    await this.#putBack()
+    if (way === 'resolv.conf' && text !== undefined && !asksFirst(text, nameservers)) writeResolvConf(this.#path, text)
   }
 
   async #putBack(): Promise<void> {
@@ -147,7 +183,10 @@ export class MachineNameService implements NameServiceSetup {
     this.#looks++
     // Who writes it may write it again at once: it is answered when it was let be.
     if (text !== this.#settled && isStill) return this.#onRewritten(wanted, text ?? '')
-    if (text === this.#settled && this.#looks % LOOKS_PER_QUESTION === 0) await this.#askAgain(wanted)
+    if (text !== this.#settled) return
+    if (this.#eagerLooks > 0) this.#eagerLooks--
+    else if (this.#looks % LOOKS_PER_QUESTION !== 0) return
+    await this.#askAgain(wanted)
   }
 
   async #onRewritten(wanted: WantedNameService, text: string): Promise<void> {
@@ -170,11 +209,13 @@ export class MachineNameService implements NameServiceSetup {
     })
   }
 
-  /** The upstreams may be others without any file having changed. */
+  /** The upstreams may be others without any file having changed, and with them the domains that are searched. */
   async #askAgain(wanted: WantedNameService): Promise<void> {
-    const { way } = this.#state
+    const { way, upstreams } = this.#state
+    if (this.#hasFailed) return this.#tell(await this.#setUp(wanted))
     if (way === 'none' || way === 'resolv.conf' || way === 'systemd-resolved') return
-    this.#tell({ ...this.#state, upstreams: await this.#ways[way].upstreams(wanted) })
+    const found = await this.#ways[way].upstreams(wanted)
+    if (JSON.stringify(found) !== JSON.stringify(upstreams)) this.#tell(await this.#setUp(wanted))
   }
 
   #tell(state: NameServiceState): void {

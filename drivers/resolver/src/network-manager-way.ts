@@ -1,4 +1,5 @@
-import { familyOf, type IpAddress } from '@weft/base'
+import { setTimeout as pause } from 'node:timers/promises'
+import { familyOf } from '@weft/base'
 import { upstreamsIn } from '@weft/dns'
 import { type RunCommand, succeed } from './run-command.ts'
 import type { SetupWay } from './setup-way.ts'
@@ -6,30 +7,40 @@ import type { SetupWay } from './setup-way.ts'
 /** Below zero: NetworkManager then names this device's nameservers alone. NetworkManager nm-settings(5), `dns-priority`. */
 const ALONE = '-50'
 
-/** NetworkManager, by device. It forgets all with the interface. nmcli(1) */
+/** In ms: NetworkManager takes notice of a new interface a little later. */
+const NOTICED_WITHIN = 3_000
+const LOOK_EVERY = 200
+const ACTIVATED = /^100\b/
+
+/**
+ * NetworkManager, by device. It forgets all with the interface, and takes away the routes that it did not make itself: the agent
+ * restores what its interface loses. nmcli(1)
+ */
 export function networkManagerWay(run: RunCommand): SetupWay {
-  const modify = (interfaceName: string, settings: readonly (readonly [string, string])[]) =>
-    succeed(run, ['nmcli', 'device', 'modify', interfaceName, ...settings.flat()])
+  const modify = (interfaceName: string, settings: readonly string[]): [string, ...string[]] => [
+    'nmcli',
+    'device',
+    'modify',
+    interfaceName,
+    ...settings,
+  ]
   return {
     apply: async ({ interfaceName, nameservers, searchDomain }) => {
-      const ofFamily = (family: 4 | 6) => nameservers.filter((address) => familyOf(address) === family).join(' ')
-      await modify(interfaceName, [
-        ...settingsOf('ipv4', ofFamily(4), searchDomain, ALONE),
-        ...settingsOf('ipv6', ofFamily(6), searchDomain, ALONE),
-      ])
+      await untilActivated(run, interfaceName)
+      const search = [...new Set([searchDomain, ...(await searchedElsewhere(run))])].join(' ')
+      const families = ([4, 6] as const).flatMap((family) => {
+        const dns = nameservers.filter((address) => familyOf(address) === family).join(' ')
+        // Where the machine does not speak the family, a nameserver there is refused together with all others.
+        return dns === '' ? [] : settingsOf(family, dns, search, ALONE)
+      })
+      await succeed(run, modify(interfaceName, families))
     },
     upstreams: async ({ nameservers }) => {
       const listed = await succeed(run, ['nmcli', '-g', 'IP4.DNS,IP6.DNS', '--escape', 'no', 'device', 'show'])
       return upstreamsIn(asNameservers(listed), nameservers)
     },
     remove: async (interfaceName) => {
-      await run([
-        'nmcli',
-        'device',
-        'modify',
-        interfaceName,
-        ...[...settingsOf('ipv4', '', '', '0'), ...settingsOf('ipv6', '', '', '0')].flat(),
-      ])
+      for (const family of [4, 6] as const) await run(modify(interfaceName, settingsOf(family, '', '', '0')))
     },
   }
 }
@@ -39,16 +50,32 @@ export async function networkManagerAnswers(run: RunCommand): Promise<boolean> {
   return code === 0 && stdout.trim() === 'running'
 }
 
-function settingsOf(family: 'ipv4' | 'ipv6', dns: string, search: string, priority: string) {
-  return [
-    [`${family}.dns`, dns],
-    [`${family}.dns-search`, search],
-    [`${family}.dns-priority`, priority],
-  ] as const
+/** @throws {Error} where NetworkManager leaves the interface alone. */
+async function untilActivated(run: RunCommand, interfaceName: string): Promise<void> {
+  for (let waited = 0; ; waited += LOOK_EVERY) {
+    const { stdout } = await run(['nmcli', '-g', 'GENERAL.STATE', 'device', 'show', interfaceName])
+    if (ACTIVATED.test(stdout)) return
+    if (waited >= NOTICED_WITHIN) throw new Error(`NetworkManager leaves ${interfaceName} alone: ${stdout.trim()}`)
+    await pause(LOOK_EVERY)
+  }
 }
 
-/** `192.0.2.1 | 192.0.2.2`, a line for each device. */
-function asNameservers(listed: string): string {
-  const addresses = listed.split(/[\s|]+/).filter(Boolean) as IpAddress[]
-  return addresses.map((address) => `nameserver ${address}`).join('\n')
+/** What a name without a dot is looked for in besides; an nmcli that does not know these fields tells of none. */
+async function searchedElsewhere(run: RunCommand): Promise<readonly string[]> {
+  const fields = 'IP4.DOMAIN,IP4.SEARCHES,IP6.DOMAIN,IP6.SEARCHES'
+  const { code, stdout } = await run(['nmcli', '-g', fields, '--escape', 'no', 'device', 'show'])
+  return code === 0 ? listedIn(stdout) : []
 }
+
+function settingsOf(family: 4 | 6, dns: string, search: string, priority: string): readonly string[] {
+  return [`ipv${family}.dns`, dns, `ipv${family}.dns-search`, search, `ipv${family}.dns-priority`, priority]
+}
+
+function asNameservers(listed: string): string {
+  return listedIn(listed)
+    .map((address) => `nameserver ${address}`)
+    .join('\n')
+}
+
+/** `192.0.2.1 | 192.0.2.2`, a line for each field of each device. */
+const listedIn = (listed: string): readonly string[] => listed.split(/[\s|]+/).filter(Boolean)

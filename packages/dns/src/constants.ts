@@ -38,8 +38,11 @@ export const MAX_LABEL = 63
 export const MAX_NAME = 255
 export const DNS_PORT = 53
 
-/** Seconds that an answer for a name of the mesh holds. */
-export const MESH_TTL = 60
+/**
+ * Seconds that an answer for a name of the mesh holds: systemd-resolved keeps it for so long, also where the device has another name since,
+ * or is removed. Whoever is asked again is on the same machine.
+ */
+export const MESH_TTL = 5
 /** What a UDP answer may have without EDNS. */
 export const PLAIN_UDP_BYTES = 512
 /** What is promised, and used, with EDNS: fits in every IPv6 link. */

@@ -37,6 +37,8 @@ export interface NameServiceState {
 export interface NameServiceSetup {
   /** Sets up, or changes what was set up. Resolves also where no way is there: then the state's way is `none`. */
   apply(wanted: WantedNameService): Promise<NameServiceState>
+  /** The machine is in another network, where other resolvers may answer. */
+  networkChanged(): void
   /** Puts back what was there. Harmless when nothing was set up. */
   remove(): Promise<void>
 }

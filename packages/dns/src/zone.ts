@@ -1,5 +1,5 @@
 import { familyOf, type IpAddress, type Prefix, utf8 } from '@weft/base'
-import { RCODE, TYPE } from './constants.ts'
+import { MESH_TTL, RCODE, TYPE } from './constants.ts'
 import type { RecordData, Reply, ResourceRecord } from './reply.ts'
 import { resolverHost } from './resolver-address.ts'
 import { ReverseNames } from './reverse.ts'
@@ -45,7 +45,7 @@ const MAX_TEXT = 255
 /** Of CNAMEs in one answer; more are a circle, or as good as one. */
 const MAX_CHAIN = 8
 /** Seconds. */
-const TIMES = { refresh: 3600, retry: 600, expire: 86_400, minimum: 60 } as const
+const TIMES = { refresh: 3600, retry: 600, expire: 86_400, minimum: MESH_TTL } as const
 
 /**
  * Answers for the names of one mesh as an authoritative server would: RFC 1034 §4.3.2 for the domain, where whatever is

