@@ -16,6 +16,7 @@ export interface AgentStatus {
     readonly state: 'connecting' | 'connected' | 'away' | 'disconnected'
     readonly since?: string | null
     readonly reason?: string
+    readonly removed?: NodeStatus['coordinator']['removed']
   } | null
   /** Whether this device holds the mesh's root key, which was moved off the server. */
   readonly holdsRoot: boolean

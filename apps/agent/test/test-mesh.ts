@@ -42,6 +42,10 @@ export class TestMesh implements AsyncDisposable {
     this.#port = this.coordinator.address.port
   }
 
+  get port(): number {
+    return this.#port
+  }
+
   async stopCoordinator(): Promise<void> {
     await this.coordinator?.close()
     this.coordinator = undefined

@@ -2,7 +2,7 @@
 export interface AgentStatus {
   readonly state: 'up' | 'down' | 'removed' | 'not-joined'
   readonly self: SelfStatus | null
-  readonly coordinator: { readonly url: string; readonly state: string; readonly reason?: string } | null
+  readonly coordinator: CoordinatorState | null
   readonly relay?: RelayState
   readonly names?: NamesState | null
   /** The key that lets devices in, moved off the server to this device. */
@@ -11,6 +11,14 @@ export interface AgentStatus {
   /** Named by the coordinator, without having proven themselves. */
   readonly refused?: readonly RefusedPeer[]
   readonly moved?: readonly MovedPlace[]
+}
+
+interface CoordinatorState {
+  readonly url: string
+  readonly state: string
+  readonly reason?: string
+  /** How many peers it took away the last time. `at`: ISO 8601. */
+  readonly removed?: { readonly peers: number; readonly at: string }
 }
 
 /** How names of the mesh work on this machine. */

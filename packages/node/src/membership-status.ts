@@ -46,6 +46,7 @@ export function membershipStatus(
       state: coordinator?.state ?? 'none',
       since: isoOf(coordinator?.since),
       ...reasonOf(membership),
+      ...lossOf(membership),
     },
     network: underlay.network,
     relay: relayStatus(membership),
@@ -62,6 +63,10 @@ export function membershipStatus(
 function reasonOf({ coordinator, objection }: Membership): { readonly reason?: string } {
   if (coordinator?.reason !== undefined) return { reason: coordinator.reason }
   return objection === undefined ? {} : { reason: `its netmap is refused, and the last one goes on: ${objection}` }
+}
+
+function lossOf({ loss }: Membership): Pick<NodeStatus['coordinator'], 'removed'> {
+  return loss === undefined ? {} : { removed: { peers: loss.peers, at: new Date(loss.at).toISOString() } }
 }
 
 function peerStatus(

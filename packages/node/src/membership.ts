@@ -7,6 +7,7 @@ import {
   type Now,
   type Prefix,
   seconds,
+  type WallTime,
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
@@ -69,6 +70,8 @@ export class Membership {
   readonly peers: PeerTable
   readonly places: Places
   coordinator: CoordinatorState | undefined
+  /** How many peers a netmap last took away, and when. */
+  loss: { readonly peers: number; readonly at: WallTime } | undefined
   /** As last told to the coordinator on this connection. */
   published: string | undefined
   readonly #host: MembershipHost
@@ -377,6 +380,9 @@ export class Membership {
       takeIndex: () => this.#host.indices.take(),
       added: (peer) => this.#onAdded(peer),
       removed: (peer) => this.#onRemoved(peer),
+      left: (peers) => {
+        this.loss = { peers, at: this.#now.wall }
+      },
       readdressed: (peer, before) => this.#onReaddressed(peer, before),
       endpointsChanged: (peer) => this.#onEndpointsChanged(peer),
       named: (peer, before) => this.places.onNamed(peer, before),

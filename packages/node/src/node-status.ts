@@ -96,6 +96,8 @@ export interface NodeStatus {
     readonly state: 'connecting' | 'connected' | 'away' | 'none'
     readonly since: string | null
     readonly reason?: string
+    /** How many peers it took away the last time, since the agent is up. `at`: ISO 8601. */
+    readonly removed?: { readonly peers: number; readonly at: string }
   }
   readonly network: NetworkStatus
   readonly relay: {

@@ -23,6 +23,8 @@ export interface PeerTableHooks {
   takeIndex(): PeerIndex | undefined
   added(peer: Peer): void
   removed(peer: Peer): void
+  /** So many that had a tunnel are in the netmap no more. */
+  left(count: number): void
   /** It has another address than `before`, or is of another account. */
   readdressed(peer: Peer, before: IpAddress): void
   endpointsChanged(peer: Peer): void
@@ -75,7 +77,9 @@ export class PeerTable {
 
   /** Takes what the netmap says of some peers. */
   apply(claims: readonly NetmapPeer[], gone: readonly NodeId[], self: TableSelf): void {
+    const left = gone.filter((id) => this.#verified.has(id)).length
     for (const id of gone) this.#remove(id)
+    if (left > 0) this.#hooks.left(left)
     for (const claim of claims) this.#place(claim, self)
     this.#yieldTo(self)
     this.#retryRefused(self)

@@ -44,7 +44,7 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
     lines.push('root  held by this device: weft link create works here without the server’s key')
   lines.push(...(answer.refused ?? []).map(refusalLine))
   lines.push(...(answer.moved ?? []).map((each) => movedLine(each, view.now)))
-  return [...lines.flatMap((line) => wrapTo(line, columns)), '', ...peerLines(answer.peers, view)]
+  return [...lines.flatMap((line) => wrapTo(line, columns)), '', ...peerLines(answer, view)]
 }
 
 function selfLine({ name, addresses }: SelfStatus, state: AgentStatus['state']): string {
@@ -108,14 +108,21 @@ const layouts: readonly (readonly Column[])[] = [
 /** Names are cut further only where that alone is left. */
 const ROOM_FOR_NAMES = 24
 
-function peerLines(peers: readonly PeerStatus[], { now, columns = Number.POSITIVE_INFINITY }: View): readonly string[] {
-  if (peers.length === 0) return ['No peers yet; weft link create makes a link to let one in']
+function peerLines({ peers, coordinator }: AgentStatus, view: View): readonly string[] {
+  const { now, columns = Number.POSITIVE_INFINITY } = view
+  if (peers.length === 0) return [noPeersLine(coordinator, now)]
   const fits = (layout: readonly Column[]): boolean =>
     tableOf(layout, peers, { now, room: ROOM_FOR_NAMES }).every((line) => widthOf(line) <= columns)
   const layout = layouts.find(fits) ?? layouts.at(-1) ?? []
   const [head = '', ...body] = tableOf(layout, peers, { now, width: columns })
   // Looks at the stream itself: plain where nobody looks, or where NO_COLOR asks for it.
   return [styleText('bold', head), ...body]
+}
+
+function noPeersLine(coordinator: AgentStatus['coordinator'], now: number): string {
+  if (!coordinator?.removed) return 'No peers yet; weft link create makes a link to let one in'
+  const { peers, at } = coordinator.removed
+  return `No peers: the coordinator took ${peers} away ${formatAge(Date.parse(at), now)}`
 }
 
 function tableOf(

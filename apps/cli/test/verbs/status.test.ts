@@ -98,6 +98,11 @@ test('without peers it says how to let one in', () => {
   assert.match(lines(status([])).at(-1) ?? '', /weft link create/)
 })
 
+test('where the coordinator took the last peers away it says so', () => {
+  const coordinator = { url: 'u', state: 'connected', removed: { peers: 2, at: '2030-01-01T00:00:55Z' } }
+  assert.equal(lines({ ...status([]), coordinator }).at(-1), 'No peers: the coordinator took 2 away 5 s ago')
+})
+
 test('a device without a mesh says how to join one', () => {
   const nothing: AgentStatus = { state: 'not-joined', self: null, coordinator: null, peers: [] }
   assert.match(lines(nothing).join(), /sudo weft up LINK/)
