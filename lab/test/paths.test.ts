@@ -5,56 +5,10 @@
  */
 import assert from 'node:assert/strict'
 import { NAT_KINDS, type NatName } from '@weft/testing'
-import {
-  Internet,
-  type Lab,
-  LabMesh,
-  labTest,
-  type MeshNode,
-  type Site,
-  type SiteOptions,
-  until,
-} from '../src/index.ts'
+import { Internet, LabMesh, labTest, type MeshNode, until } from '../src/index.ts'
+import { endsUp, pathKind, twoSites } from './two-sites.ts'
 
 const timeout = 120_000
-
-interface World {
-  readonly internet: Internet
-  readonly mesh: LabMesh
-  readonly alice: MeshNode
-  readonly bob: MeshNode
-  readonly left: Site
-}
-
-async function world(lab: Lab, a: NatName | SiteOptions, b: NatName | SiteOptions): Promise<World> {
-  const internet = await Internet.create(lab)
-  const mesh = await LabMesh.serve(await internet.host('dora'))
-  const [left, right] = await Promise.all(
-    [a, b].map((nat, i) => internet.site(`s${i}`, typeof nat === 'string' ? { nat } : nat)),
-  )
-  if (left === undefined || right === undefined) throw new Error('two sites were made')
-  const [alice, bob] = await mesh.joinAll(await left.host('alice'), await right.host('bob'))
-  return { internet, mesh, alice, bob, left }
-}
-
-async function pathKind(from: MeshNode, to: MeshNode): Promise<string> {
-  const { peers } = await from.status()
-  return peers.find(({ name }) => name === to.name)?.path.kind ?? 'unknown'
-}
-
-/** Packets flow until the path is of that kind. */
-async function endsUp(from: MeshNode, to: MeshNode, kind: string): Promise<void> {
-  await until(
-    `${from.name} reaches ${to.name} ${kind}`,
-    async () => {
-      await from.ping(to.v4)
-      const seen = await pathKind(from, to)
-      if (seen !== kind) throw new Error(`the path is ${seen}`)
-      return true
-    },
-    { timeout: 30_000 },
-  )
-}
 
 for (const [a, b] of [
   ['port-restricted', 'port-restricted'],
@@ -65,7 +19,7 @@ for (const [a, b] of [
   labTest(
     `behind ${a} and ${b}, the first packet arrives and the path becomes direct`,
     async (lab) => {
-      const { alice, bob } = await world(lab, a, b)
+      const { alice, bob } = await twoSites(lab, a, b)
       assert.equal(await alice.ping(bob.v4), 0)
       const { code, stderr } = await alice.machine.weft('ping', '--until-direct', '-i', '0.2', '-c', '50', 'bob')
       assert.equal(code, 0, stderr)
@@ -90,7 +44,7 @@ for (const [a, b] of [
   labTest(
     `behind ${a} and ${b}, packets go by relay`,
     async (lab) => {
-      const { alice, bob } = await world(lab, a, b)
+      const { alice, bob } = await twoSites(lab, a, b)
       assert.equal(await alice.ping(bob.v4), 0)
       assert.equal(await alice.ping(bob.v6, 20, 0.1), 0)
       assert.equal(await pathKind(alice, bob), 'relayed')
@@ -127,7 +81,7 @@ labTest(
 labTest(
   'where UDP is blocked, all goes by relay, and netcheck says so',
   async (lab) => {
-    const { alice, bob } = await world(lab, { nat: 'port-restricted', blocksUdp: true }, 'open')
+    const { alice, bob } = await twoSites(lab, { nat: 'port-restricted', blocksUdp: true }, 'open')
     assert.equal(await alice.ping(bob.v4, 10, 0.1), 0)
     assert.equal(await pathKind(alice, bob), 'relayed')
     assert.match(await alice.machine.weftOk('netcheck'), /UDP does not come back[\s\S]*All goes by relay/)
@@ -138,7 +92,7 @@ labTest(
 labTest(
   'with IPv6 only, behind firewalls, the path is direct by IPv6',
   async (lab) => {
-    const { alice, bob } = await world(lab, { nat: 'firewall', v6Only: true }, { nat: 'firewall', v6Only: true })
+    const { alice, bob } = await twoSites(lab, { nat: 'firewall', v6Only: true }, { nat: 'firewall', v6Only: true })
     assert.equal(await alice.ping(bob.v4), 0)
     await endsUp(alice, bob, 'direct')
     const { peers } = await alice.status()
@@ -179,7 +133,7 @@ async function lostWhile(from: MeshNode, to: MeshNode, happens: () => Promise<vo
 labTest(
   'a direct path that is cut under traffic gives way to the relay, and comes back when it is healed',
   async (lab, context) => {
-    const { alice, bob, left } = await world(lab, 'port-restricted', 'port-restricted')
+    const { alice, bob, left } = await twoSites(lab, 'port-restricted', 'port-restricted')
     await endsUp(alice, bob, 'direct')
     await endsUp(bob, alice, 'direct')
     const cut = await lostWhile(alice, bob, async () => {
@@ -198,7 +152,7 @@ labTest(
 labTest(
   'another address of one machine, and then of both, interrupts hardly anything',
   async (lab, context) => {
-    const { alice, bob } = await world(lab, 'port-restricted', 'port-restricted')
+    const { alice, bob } = await twoSites(lab, 'port-restricted', 'port-restricted')
     await endsUp(alice, bob, 'direct')
     const one = await lostWhile(alice, bob, () => readdress(alice, 77))
     context.diagnostic(`one readdressed: ${one * EVERY_MS} ms without answers`)
@@ -217,7 +171,7 @@ labTest(
 labTest(
   'with coordinator and relay gone, a direct path goes on',
   async (lab) => {
-    const { mesh, alice, bob } = await world(lab, 'port-restricted', 'port-restricted')
+    const { mesh, alice, bob } = await twoSites(lab, 'port-restricted', 'port-restricted')
     await endsUp(alice, bob, 'direct')
     const lost = await lostWhile(alice, bob, async () => mesh.machine.kill())
     assert.equal(lost, 0)
