@@ -8,6 +8,7 @@ import {
   type IpAddress,
   instant,
   type Now,
+  type Random,
   wallTime,
 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
@@ -21,7 +22,7 @@ import {
   type PingOutcome,
   type StoredMembership,
 } from '@weft/node'
-import { type SimulatedInternet, WiredDatapath } from '@weft/testing'
+import { type SimulatedInternet, Way, type Weather, WiredDatapath } from '@weft/testing'
 import { answerStun } from '@weft/traversal'
 import { START, seededRandom, type TestDevice, type TestMesh } from './test-mesh.ts'
 
@@ -52,6 +53,8 @@ export class SimulatedNetwork {
   readonly wire: InFlight[] = []
   readonly relayed: Relayed[] = []
   now: Now = START
+  /** Of what goes directly; without it every datagram takes `LATENCY`. */
+  #way: Way<InFlight> | undefined
   /** Somebody on the wire, who may change what passes. */
   tap: ((flight: InFlight) => InFlight) | undefined
   /** Routers between the machines; without it all are on one wire. */
@@ -69,6 +72,10 @@ export class SimulatedNetwork {
   /** Carries what goes by relay. */
   isRelayUp = false
 
+  setWeather(weather: Weather, random: Random): void {
+    this.#way = new Way({ weather, random })
+  }
+
   /** Runs until the moment is reached; answers how many datagrams were delivered. */
   run(milliseconds: number): number {
     const end = this.now.instant + milliseconds
@@ -77,6 +84,7 @@ export class SimulatedNetwork {
       const next = Math.min(
         this.wire[0]?.at ?? Infinity,
         this.relayed[0]?.at ?? Infinity,
+        this.#way?.nextTimeout() ?? Infinity,
         ...this.machines.map((each) => each.nextTimeout() ?? Infinity),
       )
       if (next > end) break
@@ -106,7 +114,7 @@ export class SimulatedNetwork {
     const carried = this.internet.carry(name, from, to, this.now.instant)
     if (carried === undefined) return
     if (carried.host === undefined) this.#answerStun(carried, datagram)
-    else this.wire.push({ at, ...carried, datagram })
+    else this.#launch({ at, ...carried, datagram })
   }
 
   /** What a machine sends by the relay arrives at the node, if it is there. */
@@ -121,7 +129,15 @@ export class SimulatedNetwork {
     const answer = this.stunServers.includes(to) ? answerStun(datagram, from) : undefined
     const carried = answer && this.internet?.answer(to, from, this.now.instant)
     if (answer === undefined || carried?.host === undefined) return
-    this.wire.push({ at: instant(this.now.instant + 2 * LATENCY), ...carried, datagram: answer })
+    this.#launch({ at: instant(this.now.instant + 2 * LATENCY), ...carried, datagram: answer })
+  }
+
+  #launch(flight: InFlight): void {
+    if (this.#way !== undefined) {
+      this.#way.send(flight, flight.datagram.length, this.now.instant)
+      return
+    }
+    this.wire.push(flight)
     this.wire.sort((a, b) => a.at - b.at)
   }
 
@@ -130,10 +146,15 @@ export class SimulatedNetwork {
     this.now = { instant: instant(at), wall: wallTime(this.now.wall + by) }
   }
 
+  #arrived(): InFlight | undefined {
+    const first = this.wire[0]
+    if (first !== undefined && first.at <= this.now.instant) return this.wire.shift()
+    return this.#way?.take(this.now.instant)
+  }
+
   #deliver(): number {
     let count = 0
-    while (this.wire[0] !== undefined && this.wire[0].at <= this.now.instant) {
-      const flight = this.wire.shift() as InFlight
+    for (let flight = this.#arrived(); flight !== undefined; flight = this.#arrived()) {
       const { address, port } = endpointParts(flight.to)
       for (const machine of this.machines) {
         if (flight.host !== undefined && flight.host !== machine.device.name) continue

@@ -3,6 +3,7 @@ import {
   type Endpoint,
   endpointOf,
   endpointParts,
+  type Family,
   familyOf,
   type Instant,
   type IpAddress,
@@ -17,6 +18,10 @@ export interface SimulatedSite {
   readonly outside: IpAddress
   readonly hairpin: boolean
   readonly blocksUdp: boolean
+  /** Behind that one's router: a home behind a carrier, each of which translates. */
+  readonly behind?: SimulatedSite
+  /** What is sent by that family goes out and nowhere. */
+  readonly blackHole?: Family | undefined
 }
 
 export interface Carried {
@@ -41,7 +46,8 @@ export class SimulatedInternet {
 
   /** Also for a host that has moved, or has other addresses now. */
   place(host: string, site: SimulatedSite | undefined, addresses: readonly IpAddress[]): void {
-    if (site !== undefined && !this.#routers.has(site)) this.#routers.set(site, new Router(site, this.#random))
+    for (let each = site; each !== undefined; each = each.behind)
+      if (!this.#routers.has(each)) this.#routers.set(each, new Router(each, this.#random))
     this.#hosts.set(host, { site, addresses })
   }
 
@@ -51,9 +57,13 @@ export class SimulatedInternet {
     if (sender === undefined) return undefined
     const neighbour = this.#hostAt(to, sender.site)
     if (sender.site !== undefined && neighbour !== undefined) return { host: neighbour, from, to }
-    const router = sender.site && this.#routers.get(sender.site)
-    const seen = router === undefined ? from : router.out(from, to, now)
-    return seen === undefined ? undefined : this.#arrive(seen, to, router, now)
+    let seen: Endpoint | undefined = from
+    let outermost: Router | undefined
+    for (let { site } = sender; site !== undefined && seen !== undefined; site = site.behind) {
+      outermost = this.#routers.get(site)
+      seen = outermost?.out(seen, to, now)
+    }
+    return seen === undefined ? undefined : this.#arrive(seen, to, outermost, now)
   }
 
   /** From a machine on the internet itself. */
@@ -63,14 +73,25 @@ export class SimulatedInternet {
 
   #arrive(from: Endpoint, to: Endpoint, through: Router | undefined, now: Instant): Carried | undefined {
     for (const router of this.#routers.values()) {
+      if (router.site.behind !== undefined) continue
       const inside = router.into(from, to, now)
       if (inside === undefined) continue
       if (router === through && !router.site.hairpin) return undefined
-      const host = inside === 'filtered' ? undefined : this.#hostAt(inside, router.site)
-      return host === undefined || inside === 'filtered' ? undefined : { host, from, to: inside }
+      return inside === 'filtered' ? undefined : this.#within(router.site, from, inside, now)
     }
     if (isPrivate(endpointParts(to).address)) return undefined
     return { host: this.#hostAt(to, undefined), from, to }
+  }
+
+  /** To a machine of the site, or through a router that stands there. */
+  #within(site: SimulatedSite, from: Endpoint, to: Endpoint, now: Instant): Carried | undefined {
+    const host = this.#hostAt(to, site)
+    if (host !== undefined) return { host, from, to }
+    for (const router of this.#routers.values()) {
+      const inside = router.site.behind === site ? router.into(from, to, now) : undefined
+      if (inside !== undefined && inside !== 'filtered') return this.#within(router.site, from, inside, now)
+    }
+    return undefined
   }
 
   #hostAt(endpoint: Endpoint, site: SimulatedSite | undefined): string | undefined {
@@ -102,7 +123,7 @@ class Router {
 
   /** As who the outside sees the sender. */
   out(from: Endpoint, to: Endpoint, now: Instant): Endpoint | undefined {
-    if (this.site.blocksUdp) return undefined
+    if (this.site.blocksUdp || familyOf(endpointParts(to).address) === this.site.blackHole) return undefined
     if (this.#isRouted(from)) {
       this.#flows.set(`${from} ${to}`, now)
       return from
