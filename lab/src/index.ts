@@ -5,7 +5,7 @@ export { Lab } from './lab.ts'
 export { type Exit, LabProcess, type Outcome } from './lab-process.ts'
 export { Link, type LinkWeather } from './link.ts'
 export { Machine, type RunOptions } from './machine.ts'
-export { type CreatedLink, LabMesh, MeshNode, type NodeStatus, type PeerStatus, packetLoss } from './mesh.ts'
+export { type CreatedLink, LabMesh, LabRelay, MeshNode, type NodeStatus, type PeerStatus, packetLoss } from './mesh.ts'
 export {
   derper,
   PEERS,

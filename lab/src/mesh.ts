@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import type { LabProcess } from './lab-process.ts'
 import type { Machine } from './machine.ts'
 import { until } from './until.ts'
@@ -148,6 +149,32 @@ export class LabMesh {
     ).then((outcome) => {
       if (outcome === 'ended') throw new Error(`weft serve ended:\n${this.#process.lines.join('\n')}`)
     })
+  }
+}
+
+/** A relay of a mesh on a machine of its own. */
+export class LabRelay {
+  readonly machine: Machine
+  readonly url: string
+  readonly id: string
+  readonly process: LabProcess
+
+  private constructor(machine: Machine, process: LabProcess, id: string, url: string) {
+    this.machine = machine
+    this.process = process
+    this.id = id
+    this.url = url
+  }
+
+  /** Starts `weft serve --only relay` on the machine, and adds it to the mesh. */
+  static async serve(machine: Machine, mesh: LabMesh): Promise<LabRelay> {
+    const state = ['--state', '/var/lib/weft'] as const
+    writeFileSync(machine.path('var/lib/mesh.json'), await mesh.machine.weftOk('relay', 'describe', ...state))
+    const process = machine.spawnWeft('serve', '--only', 'relay', '--mesh', '/var/lib/mesh.json')
+    await process.line(/is ready at/)
+    const url = `http://${machine.address.includes(':') ? `[${machine.address}]` : machine.address}:${COORDINATOR_PORT}`
+    const { relay } = JSON.parse(await mesh.machine.weftOk('relay', 'add', url, ...state, '--json'))
+    return new LabRelay(machine, process, relay.id, url)
   }
 }
 

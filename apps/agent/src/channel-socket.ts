@@ -1,7 +1,7 @@
 import { linkEndpointText } from '@weft/coordinator-protocol'
 import type { LinkEndpoint } from '@weft/identity'
+import { reasonOf } from '@weft/relay/link'
 import { WebSocket } from 'ws'
-import { reasonOf } from './connection-reason.ts'
 
 const SUBPROTOCOL = 'weft.channel.1'
 /** A frame is one Noise message. docs/protocols/channel.md */

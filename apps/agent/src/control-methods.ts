@@ -7,6 +7,7 @@ import {
   type ControlRefusal,
   controlMethod,
 } from '@weft/control-socket'
+import { places } from '@weft/coordinator-protocol'
 import { IdentityError, MAX_CERTIFICATE_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import type { PingOutcome, TrustOutcome } from '@weft/node'
 import { StateError } from '@weft/state'
@@ -62,6 +63,9 @@ const recordChoice = z.strictObject({
   value: z.exactOptional(someName),
 })
 
+const relayParams = z.strictObject({ places })
+const relayChoice = z.strictObject({ relay: someName })
+
 /** What the agent's socket answers; docs and `weft --help` name the verbs that ask. */
 export function controlMethods(
   agent: Agent,
@@ -89,6 +93,9 @@ export function controlMethods(
     'name-add': method('change', recordParams, (params) => agent.request('name-add', params)),
     'name-list': method('read', nothing, () => agent.request('name-list', {})),
     'name-remove': method('change', recordChoice, (params) => agent.request('name-remove', params)),
+    'relay-add': method('change', relayParams, (params) => agent.request('relay-add', params)),
+    'relay-list': method('read', nothing, () => agent.request('relay-list', {})),
+    'relay-remove': method('change', relayChoice, (params) => agent.request('relay-remove', params)),
   }
 }
 

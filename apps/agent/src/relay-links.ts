@@ -1,21 +1,10 @@
 import { lookup } from 'node:dns/promises'
-import {
-  assertNever,
-  type Clock,
-  CoreRunner,
-  type Endpoint,
-  endpointOf,
-  type IpAddress,
-  type Logger,
-  parseIp,
-} from '@weft/base'
+import { type Clock, type Endpoint, endpointOf, type IpAddress, type Logger, parseIp } from '@weft/base'
 import type { NetmapRelay } from '@weft/coordinator-protocol'
-import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { NodeId, PrivateKey } from '@weft/keys'
-import { systemAlarm } from '@weft/linux'
 import type { RelayStanding } from '@weft/node'
-import { RelayClient, type RelayClientInput, type RelayClientOutput } from '@weft/relay-protocol'
-import { RelaySocket } from './relay-socket.ts'
+import { RelayLink } from '@weft/relay/link'
+import type { RelayClientState } from '@weft/relay-protocol'
 
 /** A node keeps a connection to so many relays: its home and others that peers may be reached by. */
 const MAX_RELAYS = 3
@@ -42,6 +31,7 @@ interface RelayLinksOptions {
 export class RelayLinks {
   readonly #options: RelayLinksOptions
   readonly #links = new Map<NodeId, RelayLink>()
+  readonly #states = new Map<NodeId, RelayStanding['state']>()
   #told = ''
 
   constructor(options: RelayLinksOptions) {
@@ -57,12 +47,13 @@ export class RelayLinks {
     for (const [id, link] of this.#links) {
       if (wanted.has(id)) continue
       this.#links.delete(id)
+      this.#states.delete(id)
       link.stop()
       this.#options.listener.onStanding(id, undefined)
     }
     for (const [id, { places }] of wanted) {
       const link = this.#links.get(id)
-      if (link === undefined) this.#links.set(id, new RelayLink(id, places, this.#options))
+      if (link === undefined) this.#links.set(id, this.#open(id, places))
       else link.setPlaces(places)
     }
     void this.#findStunServers([...wanted.values()], told)
@@ -87,113 +78,36 @@ export class RelayLinks {
     this.#told = ''
   }
 
-  async #findStunServers(relays: readonly NetmapRelay[], told: string): Promise<void> {
-    const found = await Promise.all(relays.map(stunServersOf))
-    if (this.#told === told) this.#options.listener.onStunServers(found.flat())
-  }
-}
-
-/** A `RelayClient` with its WebSockets. */
-class RelayLink {
-  readonly #id: NodeId
-  readonly #options: RelayLinksOptions
-  readonly #alarm = systemAlarm()
-  readonly #runner: CoreRunner<RelayClientInput<string>, RelayClientOutput<string>>
-  readonly #sockets = new Map<number, RelaySocket>()
-  #state: RelayStanding['state'] | undefined
-
-  constructor(id: NodeId, places: readonly string[], options: RelayLinksOptions) {
-    this.#id = id
-    this.#options = options
-    const { chain, identity, clock } = options
-    this.#runner = new CoreRunner<RelayClientInput<string>, RelayClientOutput<string>>({
-      core: new RelayClient({ crypto: nativeCrypto, random: systemRandom, relay: id, places, chain, identity }),
+  #open(relay: NodeId, places: readonly string[]): RelayLink {
+    const { chain, identity, clock, listener } = this.#options
+    return new RelayLink({
+      relay,
+      places,
+      visitor: { kind: 'member', chain, identity },
       clock,
-      alarm: this.#alarm,
-      act: (output) => this.#act(output),
+      listener: {
+        onState: (state) => this.#onState(relay, state),
+        onDatagram: (from, datagram) => listener.onDatagram(relay, from, datagram),
+        onAbsent: (node) => listener.onAbsent(relay, node),
+      },
     })
-    this.#runner.tell({ kind: 'start' })
   }
 
-  setPlaces(places: readonly string[]): void {
-    this.#runner.tell({ kind: 'places', places })
-  }
-
-  send(to: NodeId, datagram: Uint8Array): void {
-    this.#runner.tell({ kind: 'send', to, datagram })
-  }
-
-  doubt(): void {
-    this.#runner.tell({ kind: 'doubt' })
-  }
-
-  /** A connection from an address that is gone would be waited for in vain. */
-  networkChanged(addresses: ReadonlySet<string>): void {
-    for (const [connection, socket] of this.#sockets) {
-      const local = parseIp(socket.localAddress ?? '')
-      if (local === undefined || addresses.has(local)) continue
-      socket.close()
-      this.#sockets.delete(connection)
-      this.#runner.tell({ kind: 'closed', connection, reason: 'the network changed' })
-    }
-    this.#runner.tell({ kind: 'doubt' })
-  }
-
-  stop(): void {
-    this.#runner.tell({ kind: 'stop' })
-    this.#alarm.set(undefined, () => undefined)
-    for (const socket of this.#sockets.values()) socket.close()
-    this.#sockets.clear()
-  }
-
-  #act(output: RelayClientOutput<string>): void {
-    const { listener } = this.#options
-    switch (output.kind) {
-      case 'connect':
-        this.#connect(output.connection, output.place)
-        return
-      case 'disconnect':
-        this.#sockets.get(output.connection)?.close()
-        this.#sockets.delete(output.connection)
-        return
-      case 'send':
-        this.#sockets.get(output.connection)?.send(output.frame)
-        return
-      case 'datagram':
-        listener.onDatagram(this.#id, output.from, output.datagram)
-        return
-      case 'absent':
-        listener.onAbsent(this.#id, output.node)
-        return
-      case 'state':
-        this.#onState(output)
-        return
-      default:
-        assertNever(output)
-    }
-  }
-
-  #onState(output: Extract<RelayClientOutput<string>, { kind: 'state' }>): void {
+  #onState(relay: NodeId, state: RelayClientState): void {
     const { listener, logger } = this.#options
-    if (output.state !== this.#state) logger.info(`relay ${output.state}`, { relay: this.#id })
-    this.#state = output.state
-    if (output.state === 'away') listener.onStanding(this.#id, { state: 'away', reason: output.reason })
+    if (this.#states.get(relay) !== state.state) logger.info(`relay ${state.state}`, { relay })
+    this.#states.set(relay, state.state)
+    if (state.state === 'away') listener.onStanding(relay, { state: 'away', reason: state.reason })
     else
-      listener.onStanding(this.#id, {
+      listener.onStanding(relay, {
         state: 'connected',
-        ...(output.rttMs === undefined ? {} : { rttMs: output.rttMs }),
+        ...(state.rttMs === undefined ? {} : { rttMs: state.rttMs }),
       })
   }
 
-  #connect(connection: number, place: string): void {
-    const socket = new RelaySocket(place, {
-      onMessage: (message) => this.#runner.tell({ kind: 'received', connection, message }),
-      onClose: (reason) => {
-        this.#sockets.delete(connection)
-        this.#runner.tell({ kind: 'closed', connection, reason })
-      },
-    })
-    this.#sockets.set(connection, socket)
+  async #findStunServers(relays: readonly NetmapRelay[], told: string): Promise<void> {
+    const found = await Promise.all(relays.map(stunServersOf))
+    if (this.#told === told) this.#options.listener.onStunServers(found.flat())
   }
 }
 

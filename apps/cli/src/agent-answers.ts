@@ -120,6 +120,23 @@ export interface MeshRecord {
   readonly value: string
 }
 
+export interface ListedRelay {
+  readonly id: string
+  readonly places: readonly string[]
+  /** UDP. */
+  readonly stunPort?: number
+  /** How the coordinator stands with it. */
+  readonly state: string
+  readonly rttMs?: number
+  readonly reason?: string
+}
+
+export interface RelayList {
+  readonly mesh: string
+  readonly coordinatorKey: string
+  readonly relays: readonly ListedRelay[]
+}
+
 export interface CreatedLink {
   readonly id: string
   readonly link: string

@@ -42,6 +42,10 @@ export function parseUrl(text: string): string {
   return text
 }
 
+export function collectUrl(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, parseUrl(text).replace(/\/+$/, '')]
+}
+
 export function parseRange(text: string): string {
   const prefix = parsePrefix(text)
   if (prefix === undefined || familyOf(prefix) !== 4)

@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url'
 /** Where the server's state lies as a service: it has a user of its own, and the agent's directory is root's. */
 export const SERVER_STATE = '/var/lib/weft-server'
 
+/** Likewise a relay's. */
+export const RELAY_STATE = '/var/lib/weft-relay'
+
 const SYSTEM_SOCKET = '/run/weft/agent.sock'
 
 export function isRoot(): boolean {

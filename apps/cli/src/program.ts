@@ -2,6 +2,7 @@ import { Argument, Command, Option, type OutputConfiguration } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import {
   collectTag,
+  collectUrl,
   parseCount,
   parseInterfaceName,
   parseInterval,
@@ -51,6 +52,7 @@ export function createProgram(): Command {
   addRemove(program)
   addTrust(program)
   addNames(program)
+  addRelay(program)
   addService(program)
   addWg(program)
   addHelpers(program)
@@ -67,6 +69,12 @@ function addServe(program: Command): void {
     )
     .option('--stun-port <n>', 'UDP port of STUN, 0 for none (default: 3478)', parseStunPort)
     .option('--public-url <url>', 'where nodes reach it from everywhere', parseUrl)
+    .addOption(
+      new Option('--only <part>', 'nothing else: a relay, with STUN, of a mesh whose coordinator is elsewhere')
+        .choices(['relay'])
+        .conflicts(['range', 'backup', 'restore', 'socket', 'tun', 'port', 'dns']),
+    )
+    .option('--mesh <file>', 'of --only relay: what weft relay describe printed; - reads standard input')
     .option('--range <prefix>', 'IPv4 addresses of a new mesh (default: a random /18 of 100.64.0.0/10)', parseRange)
     .option('--no-node', 'only the coordinator')
     .addOption(socket('the agent’s socket'))
@@ -83,13 +91,16 @@ function addServe(program: Command): void {
         'sudo weft serve',
         'sudo weft serve --backup /root/mesh.backup',
         'weft serve --state ~/mesh --listen 0.0.0.0:7480 --public-url https://mesh.example.org',
+        'weft serve --only relay --mesh mesh.json --state ~/relay',
       ),
     )
-    .action(async (options) =>
-      options.backup === undefined
-        ? (await import('./verbs/serve.ts')).serve(options)
-        : (await import('./verbs/backup.ts')).backup(options),
-    )
+    .action(async (options, command: Command) => {
+      if ((options.only === undefined) !== (options.mesh === undefined))
+        command.error('error: --only relay and --mesh FILE go together', { exitCode: 2 })
+      if (options.mesh !== undefined) return (await import('./verbs/serve-relay.ts')).serveRelay(options.mesh, options)
+      if (options.backup !== undefined) return (await import('./verbs/backup.ts')).backup(options)
+      return (await import('./verbs/serve.ts')).serve(options)
+    })
 }
 
 function addAgent(program: Command): void {
@@ -263,6 +274,7 @@ function addService(program: Command): void {
       examples(
         'sudo weft service install agent',
         'sudo weft service install server -- --public-url https://mesh.example.org',
+        'sudo weft service install relay -- --mesh /etc/weft-mesh.json',
       ),
     )
     .action(async (part, given, options) => (await import('./verbs/service.ts')).serviceInstall(part, given, options))
@@ -344,6 +356,38 @@ function addNames(program: Command): void {
     )
 }
 
+function addRelay(program: Command): void {
+  const relay = verb(program, 'relay', 'Relays of the mesh that run elsewhere than beside the coordinator')
+  verb(relay, 'describe', 'Print what a relay elsewhere needs to know of the mesh; nothing of it is secret')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addHelpText(
+      'after',
+      examples('weft relay describe > mesh.json', 'weft relay describe | ssh relay weft serve --only relay --mesh -'),
+    )
+    .action(async (options) => (await import('./verbs/relay.ts')).relayDescribe(options))
+  verb(relay, 'add', 'Have nodes use a relay that runs already; its URLs, where it has several')
+    .argument('<url...>', 'as the relay itself prints it', collectUrl)
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: relay'))
+    .addHelpText('after', examples('sudo weft relay add https://relay.example.org'))
+    .action(async (urls, options) => (await import('./verbs/relay.ts')).relayAdd(urls, options))
+  verb(relay, 'list', 'Show them, and how the coordinator stands with them')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: relays'))
+    .addHelpText('after', examples('weft relay list'))
+    .action(async (options) => (await import('./verbs/relay.ts')).relayList(options))
+  verb(relay, 'remove', 'Have nodes leave a relay')
+    .argument('<relay>', 'its id, as relay list shows it, or a URL of it')
+    .addOption(socket('the agent’s socket'))
+    .addOption(coordinatorState())
+    .addOption(json('one line: id, places'))
+    .addHelpText('after', examples('sudo weft relay remove 3f2a9c1b'))
+    .action(async (relay, options) => (await import('./verbs/relay.ts')).relayRemove(relay, options))
+}
+
 /** For the list of verbs; the program itself runs before any of this is loaded. */
 function addWg(program: Command): void {
   verb(program, 'wg', 'Serve one WireGuard interface for wg and wg-quick, without a mesh')
@@ -415,7 +459,7 @@ const noDns = (): Option =>
   new Option('--no-dns', 'leave this machine’s resolver alone; names then work for who asks the mesh’s own')
 const metrics = (): Option =>
   new Option('--metrics <host:port>', 'answer GET /metrics there, for Prometheus').argParser(parseListen)
-const servicePart = (): Argument => new Argument('<part>', 'which of them').choices(['agent', 'server'])
+const servicePart = (): Argument => new Argument('<part>', 'which of them').choices(['agent', 'server', 'relay'])
 const root = (): Option => new Option('--root <dir>', 'of a system that does not run, an image say').default('/')
 const json = (what: string): Option => new Option('--json', `as JSON, ${what}`)
 

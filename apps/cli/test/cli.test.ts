@@ -24,6 +24,10 @@ test('wrong usage ends with 2 and one line that says what is right', async () =>
     ['link create --expires soon', /90m, 24h, 7d; see weft link create --help/],
     ['serve --listen 7480', /\[::\]:7480/],
     ['up --port 0', /from 1 to 65535/],
+    ['serve --only relay', /--mesh FILE go together; see weft serve --help/],
+    ['serve --only coordinator', /relay/],
+    ['serve --only relay --mesh mesh.json --tun weft1', /cannot be used with/],
+    ['relay add relay.example.org', /https:/],
   ]
   await Promise.all(
     table.map(async ([line, expected]) => {
@@ -37,7 +41,20 @@ test('wrong usage ends with 2 and one line that says what is right', async () =>
 })
 
 test('help and version go to standard output and end with 0', async () => {
-  const verbs = ['serve', 'agent', 'up', 'down', 'status', 'ping', 'link create', 'link list', 'link revoke', 'trust']
+  const verbs = [
+    'serve',
+    'agent',
+    'up',
+    'down',
+    'status',
+    'ping',
+    'link create',
+    'link list',
+    'link revoke',
+    'relay add',
+    'relay describe',
+    'trust',
+  ]
   await Promise.all(
     verbs.map(async (verb) => {
       const { code, stdout } = await weft(...verb.split(' '), '--help')

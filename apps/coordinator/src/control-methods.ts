@@ -1,11 +1,13 @@
 import { fromBase64 } from '@weft/base'
 import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
+import { places } from '@weft/coordinator-protocol'
 import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import { StateError } from '@weft/state'
 import { StorageError } from '@weft/storage'
 import * as z from 'zod'
 import type { Coordinator } from './coordinator.ts'
 import { DEFAULT_LINK_SECONDS, type LinkWish, MAX_LINK_SECONDS } from './join-links.ts'
+import type { MeshRelays } from './mesh-relays.ts'
 import { naming } from './naming-requests.ts'
 import { Refusal } from './refusal.ts'
 import { createdLink, depositedLink, linkPlace, linkSummaries } from './request-desk.ts'
@@ -53,15 +55,19 @@ const recordChoice = z.strictObject({
   value: z.exactOptional(someName),
 })
 
+const relayWish = z.strictObject({ places })
+const relayChoice = z.strictObject({ relay: someName })
+
 /** What whoever runs the coordinator asks it through its control socket: in the name of the first account. */
 export function controlMethods(options: {
   readonly coordinator: Coordinator
+  readonly relays: MeshRelays
   readonly endpoints: () => readonly LinkEndpoint[]
   readonly seconds: () => number
   readonly status: () => object
   readonly backUp: (file: string) => Promise<void>
 }): Readonly<Record<string, ControlMethod>> {
-  const { coordinator, endpoints, seconds, status, backUp } = options
+  const { coordinator, relays, endpoints, seconds, status, backUp } = options
   const account = coordinator.firstAccount
   return {
     status: method(nothing, 'read', async () => status()),
@@ -104,6 +110,9 @@ export function controlMethods(options: {
     'name-remove': method(recordChoice, 'change', (params) =>
       naming(coordinator, account, { method: 'name-remove', params }),
     ),
+    'relay-add': method(relayWish, 'change', (params) => relays.add(account, params)),
+    'relay-list': method(nothing, 'read', async () => relays.list()),
+    'relay-remove': method(relayChoice, 'change', (params) => relays.remove(account, params)),
   }
 }
 

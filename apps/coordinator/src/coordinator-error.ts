@@ -1,10 +1,8 @@
+import { ListenError, type ListenErrorCode } from '@weft/relay/listening'
 import { StateError, type StateErrorCode } from '@weft/state'
 import { StorageError, type StorageErrorCode } from '@weft/storage'
 
 export type CoordinatorErrorCode =
-  | 'listen-busy'
-  | 'listen-denied'
-  | 'listen-failed'
   | 'range-refused'
   /** The mesh has another range; its devices have their addresses from it. */
   | 'range-fixed'
@@ -15,6 +13,7 @@ export type CoordinatorErrorCode =
   | 'database-missing'
   /** A backup is restored where no mesh is. */
   | 'mesh-present'
+  | ListenErrorCode
   | StateErrorCode
   | StorageErrorCode
 
@@ -29,9 +28,9 @@ export class CoordinatorError extends Error {
   }
 }
 
-/** What state files and the database complain about, in the coordinator's words; anything else as it is. */
+/** What the port, state files and the database complain about, in the coordinator's words; anything else as it is. */
 export function coordinatorErrorOf(error: unknown): unknown {
-  if (error instanceof StateError || error instanceof StorageError)
+  if (error instanceof ListenError || error instanceof StateError || error instanceof StorageError)
     return new CoordinatorError(error.code, error.message, error)
   return error
 }

@@ -252,7 +252,7 @@ export class Coordinator {
   }
 
   addRecord(account: AccountId, wish: Params<'name-add'>): Promise<NetmapRecord> {
-    this.#requireFirst(account)
+    this.requireFirst(account)
     return this.#write(async (transaction) => {
       const { record, isNew } = await newRecord(transaction, wish)
       if (!isNew) return { result: record, changed: [] }
@@ -263,11 +263,17 @@ export class Coordinator {
 
   /** All of the name, or those of the type, or of the value, too. */
   removeRecords(account: AccountId, choice: Params<'name-remove'>): Promise<RecordRow[]> {
-    this.#requireFirst(account)
+    this.requireFirst(account)
     return this.#write(async (transaction) => {
       const removed = await removeRecords(transaction, choice)
       return this.#recordsChanged(transaction, removed)
     })
+  }
+
+  /** A change of what belongs to the mesh as a whole. @throws {Refusal} `not-allowed`. */
+  async changeAsOwner<T>(account: AccountId, work: (transaction: StoreTransaction) => Promise<Outcome<T>>): Promise<T> {
+    this.requireFirst(account)
+    return this.#write(work)
   }
 
   /** Devices whose channels close from now on are expected back at the next start. */
@@ -287,10 +293,9 @@ export class Coordinator {
     return { result, changed: [], records: { all: await transaction.records(), number } }
   }
 
-  /** The mesh's own names are its owner's. */
-  #requireFirst(account: AccountId): void {
-    if (account !== this.firstAccount)
-      throw new Refusal('not-allowed', "the mesh's own names are its owner's to change: ask them")
+  /** What belongs to the mesh as a whole is its owner's. @throws {Refusal} `not-allowed`. */
+  requireFirst(account: AccountId): void {
+    if (account !== this.firstAccount) throw new Refusal('not-allowed', "this is the mesh owner's to change: ask them")
   }
 
   #namingPlace() {
@@ -355,8 +360,9 @@ export class Coordinator {
     return result
   }
 
-  #apply({ changed, removed = [], revocations = [], records }: Outcome<unknown>): void {
-    const number = changed[0]?.changed ?? removed[0]?.device.changed ?? revocations[0]?.changed ?? records?.number
+  #apply({ changed, removed = [], revocations = [], records, relays }: Outcome<unknown>): void {
+    const made = records ?? relays
+    const number = changed[0]?.changed ?? removed[0]?.device.changed ?? revocations[0]?.changed ?? made?.number
     if (number === undefined) return
     const gone = removed.map(({ device: { id, accountId } }) => ({ id, account: accountId }))
     this.#state = applyChange(this.#state, {
@@ -364,6 +370,7 @@ export class Coordinator {
       devices: changed,
       ...(gone.length === 0 ? {} : { removed: gone.map(({ id }) => id) }),
       ...(records === undefined ? {} : { records: records.all }),
+      ...(relays === undefined ? {} : { relays: relays.all }),
       revocations,
     })
     const touched = changed.map((device) => device.id)
@@ -373,6 +380,7 @@ export class Coordinator {
       touched,
       removed: gone,
       hasNewRecords: records !== undefined,
+      hasNewRelays: relays !== undefined,
     })
     if (revocations.length > 0) this.#onRevoked(revocations.map(({ bytes }) => bytes))
     for (const { device, revocation } of removed) this.#disconnect(device.id, revocation && toBase64(revocation.bytes))

@@ -1,10 +1,9 @@
 import type { Server } from 'node:http'
-import type { IpAddress } from '@weft/base'
-import { parseIp } from '@weft/base'
+import { type IpAddress, parseIp } from '@weft/base'
+import { type ListenAddress, listenOn } from '@weft/relay/listening'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { ChannelServer } from './channel-server.ts'
 import type { Counters } from './counters.ts'
-import { hasNoIpv6, type ListenAddress, listenErrorOf, resolveHost, withoutIpv6 } from './listen-address.ts'
 import type { RelayHandler } from './relay-beside.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
@@ -53,28 +52,15 @@ export class HttpServer {
     this.#relay = relay
   }
 
-  /** Where it listens then. @throws {CoordinatorError} `listen-busy`, `listen-denied`, `listen-failed`. */
+  /** Where it listens then. @throws {ListenError} */
   async listen(listen: ListenAddress): Promise<{ readonly host: IpAddress; readonly port: number }> {
-    const host = await resolveHost(listen)
-    try {
-      await this.#listenAt(host, listen.port)
-    } catch (error) {
-      const other = withoutIpv6(host)
-      if (other === undefined || !hasNoIpv6(error)) throw listenErrorOf(listen, error)
-      await this.#listenAt(other, listen.port).catch((reason: unknown) => {
-        throw listenErrorOf(listen, reason)
-      })
-    }
+    await listenOn(listen, async (host, port) => void (await this.#app.listen({ host, port })))
     return this.#bound()
   }
 
   /** Takes nobody any more. */
   async close(): Promise<void> {
     await this.#app.close()
-  }
-
-  async #listenAt(host: IpAddress, port: number): Promise<void> {
-    await this.#app.listen({ host, port })
   }
 
   #bound(): { readonly host: IpAddress; readonly port: number } {

@@ -56,6 +56,7 @@ export interface MeshChange {
   readonly records?: readonly RecordRow[]
   /** Those that are new. */
   readonly revocations?: readonly RevocationRow[]
+  readonly relays?: readonly NetmapRelay[]
 }
 
 export function meshStateOf(
@@ -105,7 +106,8 @@ export function applyChange(state: MeshState, change: MeshChange): MeshState {
   const wholeSince = change.removed === undefined ? state.wholeSince : change.number
   const records = change.records?.map(recordOf) ?? state.records
   const revocations = withNewRevocations(state.revocations, change.revocations ?? [])
-  return { ...state, number: change.number, wholeSince, devices, nodesByChannelKey, records, revocations }
+  const relays = change.relays ?? state.relays
+  return { ...state, number: change.number, wholeSince, devices, nodesByChannelKey, records, relays, revocations }
 }
 
 /** The schema of what nodes are told is narrower than the table: what it holds was checked when it was added. */

@@ -29,6 +29,7 @@ export type FeedInput =
       readonly touched: readonly NodeId[]
       readonly removed?: readonly RemovedDevice[]
       readonly hasNewRecords?: boolean
+      readonly hasNewRelays?: boolean
     }
 
 /** Who is no more, and whose it was: the state does not hold it any more. */
@@ -69,6 +70,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   readonly #touched = new Set<NodeId>()
   readonly #removed = new Map<NodeId, AccountId>()
   #hasNewRecords = false
+  #hasNewRelays = false
   #due: Instant | undefined
   #notBefore: Instant | undefined
   readonly #outputs: FeedOutput[] = []
@@ -90,6 +92,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
         for (const id of input.touched) this.#touched.add(id)
         for (const { id, account } of input.removed ?? []) this.#removed.set(id, account)
         this.#hasNewRecords ||= input.hasNewRecords ?? false
+        this.#hasNewRelays ||= input.hasNewRelays ?? false
         this.#due ??= latest(later(now.instant, GATHERING), this.#notBefore)
         return
       default:
@@ -159,6 +162,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     this.#touched.clear()
     this.#removed.clear()
     this.#hasNewRecords = false
+    this.#hasNewRelays = false
   }
 
   /** Who subscribed while a change was gathered was told it already. */
@@ -175,7 +179,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   #concerns(subscription: Subscription): boolean {
     const { node, number } = subscription
     if ((revokedSince(this.#state, subscription).revocations ?? []).length > 0) return true
-    return this.#hasNewRecords || (this.#state.devices.get(node)?.selfChanged ?? 0) > number
+    return this.#hasNewRecords || this.#hasNewRelays || (this.#state.devices.get(node)?.selfChanged ?? 0) > number
   }
 
   /** All of one account and version who hold the same number and have not changed themselves are told the same. */
@@ -188,7 +192,8 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     const known = shared.get(key)
     if (known !== undefined) return known
     const records = this.#hasNewRecords ? { records: this.#state.records } : {}
-    const more = { ...records, ...revokedSince(this.#state, { number, version }), remove }
+    const relays = this.#hasNewRelays ? { relays: this.#state.relays } : {}
+    const more = { ...records, ...relays, ...revokedSince(this.#state, { number, version }), remove }
     const held = { epoch: this.#state.epoch, number }
     const telling = { subscribers: [], texts: changeMessages(this.#state, node, held, news, more).map(messageText) }
     shared.set(key, telling)

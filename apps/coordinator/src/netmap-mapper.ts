@@ -44,7 +44,7 @@ export function changeMessages(
   {
     revocations,
     ...more
-  }: Pick<NetmapChange, 'records' | 'revocations'> & { readonly remove?: readonly NodeId[] } = {},
+  }: Pick<NetmapChange, 'records' | 'relays' | 'revocations'> & { readonly remove?: readonly NodeId[] } = {},
 ): readonly NetmapChange[] {
   const self = deviceOf(state, id)
   const changes = changesOf(state, from, inParts(peersAmong(state, id, touched), revocations))

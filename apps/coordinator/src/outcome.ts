@@ -1,3 +1,4 @@
+import type { NetmapRelay } from '@weft/coordinator-protocol'
 import type { DeviceRow, RecordRow, RevocationRow } from '@weft/storage'
 import type { Joined } from './join.ts'
 
@@ -10,6 +11,8 @@ export interface Outcome<T> {
   readonly revocations?: readonly RevocationRow[]
   /** All records of the mesh, where they are others than before, and the number of that. */
   readonly records?: { readonly all: readonly RecordRow[]; readonly number: number }
+  /** Likewise its relays. */
+  readonly relays?: { readonly all: readonly NetmapRelay[]; readonly number: number }
 }
 
 export interface RemovedDevice {

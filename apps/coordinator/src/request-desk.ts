@@ -16,6 +16,7 @@ import { type LinkRow, StorageError } from '@weft/storage'
 import type { Answered, ChannelConnection, ChannelDesk, Work } from './channel-connection.ts'
 import type { Caller, Coordinator } from './coordinator.ts'
 import { isoTime, linkStateAt } from './join-links.ts'
+import type { MeshRelays } from './mesh-relays.ts'
 import { answerNaming } from './naming-requests.ts'
 import { Refusal } from './refusal.ts'
 
@@ -31,6 +32,7 @@ type AnyRequest = {
 /** Answers what nodes ask through their channels, and remembers which channel is told the netmap of which node. */
 export class RequestDesk implements ChannelDesk {
   readonly #coordinator: Coordinator
+  readonly #relays: MeshRelays
   readonly #endpoints: () => readonly LinkEndpoint[]
   readonly #seconds: () => number
   readonly #logger: Logger
@@ -39,12 +41,14 @@ export class RequestDesk implements ChannelDesk {
 
   constructor(options: {
     readonly coordinator: Coordinator
+    readonly relays: MeshRelays
     /** The ways to the coordinator, for new links. */
     readonly endpoints: () => readonly LinkEndpoint[]
     readonly seconds: () => number
     readonly logger: Logger
   }) {
     this.#coordinator = options.coordinator
+    this.#relays = options.relays
     this.#endpoints = options.endpoints
     this.#seconds = options.seconds
     this.#logger = options.logger
@@ -151,6 +155,21 @@ export class RequestDesk implements ChannelDesk {
       case 'name-list':
       case 'name-remove':
         return { kind: 'answer', message: await answerNaming(coordinator, coordinator.accountOf(caller), request) }
+      case 'relay-add':
+        return answerOf<'relay-add'>({
+          type: 'answer',
+          id,
+          result: await this.#relays.add(coordinator.accountOf(caller), request.params),
+        })
+      case 'relay-list':
+        coordinator.accountOf(caller)
+        return answerOf<'relay-list'>({ type: 'answer', id, result: this.#relays.list() })
+      case 'relay-remove':
+        return answerOf<'relay-remove'>({
+          type: 'answer',
+          id,
+          result: await this.#relays.remove(coordinator.accountOf(caller), request.params),
+        })
       default:
         return assertNever(request)
     }

@@ -6,6 +6,7 @@ import { nativeCrypto, systemRandom } from '@weft/crypto'
 import { type LinkEndpoint, meshPrefix } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
 import { localAddresses } from '@weft/linux'
+import { type ListenAddress, linkEndpoints, listenText, parsePublicUrl } from '@weft/relay/listening'
 import { ensureDirectory, lockFile } from '@weft/state'
 import { parseRange } from './address-range.ts'
 import { backUp } from './backup.ts'
@@ -19,11 +20,11 @@ import { Counters } from './counters.ts'
 import { HttpServer } from './http-server.ts'
 import { secondsOf } from './join.ts'
 import { DEFAULT_LINK_SECONDS, isoTime, type LinkWish } from './join-links.ts'
-import { linkEndpoints, parsePublicUrl } from './link-endpoints.ts'
-import { type ListenAddress, listenText } from './listen-address.ts'
 import { type MeshFiles, newEpoch, openMeshFiles } from './mesh-files.ts'
+import { MeshRelays, netmapRelayOf } from './mesh-relays.ts'
 import { type MeshState, meshStateOf } from './mesh-state.ts'
 import { type RelayBeside, relayIdOf, relayInNetmap } from './relay-beside.ts'
+import { RelayVisits } from './relay-visits.ts'
 import { createdLink, RequestDesk } from './request-desk.ts'
 import { revocationsNow } from './revoking.ts'
 import { verifiedDevices } from './verified-devices.ts'
@@ -111,9 +112,10 @@ async function start(
   const relayId = relayIdOf(files.coordinatorKey.publicKey(nativeCrypto), nativeCrypto)
   const relay = options.relay?.open({ mesh: files.mesh.id, id: relayId })
   if (relay !== undefined) started.defer(() => relay.close())
+  const beside = options.relay === undefined ? [] : relayInNetmap(relayId, endpoints(), options.relay.stunPort)
   const coordinator = new Coordinator({
     files,
-    state: await firstState(files, options, relayInNetmap(relayId, endpoints(), options.relay?.stunPort)),
+    state: await firstState(files, options, beside),
     tell: (subscribers, message) => channels.tell(subscribers, message),
     disconnect: (node, revocation) => desk.disconnect(node, revocation),
     onRevoked: (revocations) => relay?.revoke(revocations),
@@ -125,7 +127,17 @@ async function start(
   })
   started.defer(() => coordinator.settled())
   const seconds = () => secondsOf(clock().wall)
-  const desk = new RequestDesk({ coordinator, endpoints, seconds, logger })
+  const visits = new RelayVisits({ ...files, clock, logger })
+  started.defer(() => visits.stop())
+  const relays = new MeshRelays({
+    coordinator,
+    coordinatorKey: files.coordinatorKey.publicKey(nativeCrypto),
+    visits,
+    beside,
+    added: await files.store.transaction((transaction) => transaction.relays()),
+    seconds,
+  })
+  const desk = new RequestDesk({ coordinator, relays, endpoints, seconds, logger })
   const channels = new ChannelServer({
     desk,
     channelKey: files.channelKey,
@@ -156,6 +168,7 @@ async function start(
     path: join(options.stateDirectory, 'coordinator.sock'),
     methods: controlMethods({
       coordinator,
+      relays,
       endpoints,
       seconds,
       status,
@@ -200,8 +213,8 @@ async function openFiles(
 /** What the database holds, in a new epoch: who holds more than that has it from a newer copy of the database. */
 export function firstState(
   { store }: MeshFiles,
-  { clock, logger, relay }: Pick<CoordinatorOptions, 'clock' | 'logger' | 'relay'>,
-  relays: readonly NetmapRelay[],
+  { clock, logger }: Pick<CoordinatorOptions, 'clock' | 'logger'>,
+  beside: readonly NetmapRelay[],
 ): Promise<MeshState> {
   return store.transaction(async (transaction) => {
     await transaction.beginEpoch(newEpoch(systemRandom), KEPT_EPOCHS)
@@ -209,7 +222,7 @@ export function firstState(
     invariant(mesh !== undefined, 'the mesh was opened')
     const place = { mesh: mesh.id, at: clock().wall, crypto: nativeCrypto, logger }
     return meshStateOf(mesh, await transaction.accounts(), verifiedDevices(await transaction.devices(), place), {
-      relays: relay === undefined ? [] : relays,
+      relays: [...beside, ...(await transaction.relays()).map(netmapRelayOf)],
       records: await transaction.records(),
       epochs: await transaction.epochs(),
       revocations: await revocationsNow(transaction, clock().wall),

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { assertNever, type Clock, type Logger, parseIp } from '@weft/base'
+import { assertNever, type Clock, type IpAddress, type Logger, parseIp } from '@weft/base'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
-import type { MeshId, NodeId } from '@weft/keys'
-import { type Client, type HubLimits, type HubOutput, MAX_MESSAGE, RelayHub, SWEEP_EVERY } from '@weft/relay-protocol'
+import { type Client, type HubOptions, type HubOutput, MAX_MESSAGE, RelayHub, SWEEP_EVERY } from '@weft/relay-protocol'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { originOf } from './origin-limits.ts'
 
@@ -21,6 +20,8 @@ const SOCKET_BYTES = 256 * 1024
 const GOING_AWAY = 1001
 const UNSUPPORTED = 1003
 const POLICY = 1008
+
+const NORMAL_ENDS: ReadonlySet<string> = new Set(['replaced', 'silent', 'certificate-expired'])
 
 export interface RelayLimits {
   readonly connections: number
@@ -45,6 +46,8 @@ export class RelayServer {
   readonly #hub: RelayHub
   readonly #clock: Clock
   readonly #logger: Logger
+  /** Reasons that the log has told of. */
+  readonly #told = new Set<string>()
   readonly #limits: RelayLimits
   readonly #sockets = new WebSocketServer({
     noServer: true,
@@ -65,23 +68,15 @@ export class RelayServer {
   #refused = 0
   #onEmpty: (() => void) | undefined
 
-  constructor(options: {
-    readonly mesh: MeshId
-    /** How nodes know it. */
-    readonly id: NodeId
-    readonly clock: Clock
-    readonly logger: Logger
-    readonly limits?: RelayLimits
-    readonly hubLimits?: HubLimits
-  }) {
-    const { mesh, id, clock, logger, limits, hubLimits } = options
-    this.#hub = new RelayHub({
-      mesh,
-      id,
-      crypto: nativeCrypto,
-      random: systemRandom,
-      ...(hubLimits === undefined ? {} : { limits: hubLimits }),
-    })
+  constructor(
+    options: Pick<HubOptions, 'mesh' | 'id' | 'elsewhere'> & {
+      readonly clock: Clock
+      readonly logger: Logger
+      readonly limits?: RelayLimits
+    },
+  ) {
+    const { clock, logger, limits, ...hub } = options
+    this.#hub = new RelayHub({ ...hub, crypto: nativeCrypto, random: systemRandom })
     this.#clock = clock
     this.#logger = logger
     this.#limits = limits ?? defaultRelayLimits
@@ -118,10 +113,11 @@ export class RelayServer {
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const origin = originOf(parseIp(request.socket.remoteAddress ?? ''))
+    const source = parseIp(request.socket.remoteAddress ?? '')
+    const origin = originOf(source)
     const refusal = this.#refusalOf(request, origin)
     if (refusal === undefined) {
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, origin))
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, source))
       return
     }
     this.#refused++
@@ -162,7 +158,8 @@ export class RelayServer {
     return isFull ? '503 Service Unavailable' : undefined
   }
 
-  #accept(socket: WebSocket, origin: string): void {
+  #accept(socket: WebSocket, source: IpAddress | undefined): void {
+    const origin = originOf(source)
     const client = ++this.#lastClient
     this.#connections.set(client, {
       socket,
@@ -176,7 +173,7 @@ export class RelayServer {
     socket.on('message', (data, isBinary) => this.#receive(client, data, isBinary))
     socket.on('error', () => {})
     socket.on('close', () => this.#onClosed(client))
-    this.#hub.opened(client)
+    this.#hub.opened(client, source)
     this.#drain()
   }
 
@@ -211,7 +208,8 @@ export class RelayServer {
         return
       case 'admitted':
         this.#onAdmitted(output.client)
-        this.#logger.debug('relay client', { node: output.node })
+        if (output.node === undefined) this.#logger.info('coordinator connected')
+        else this.#logger.debug('relay client', { node: output.node })
         return
       case 'close':
         this.#end(output.client, POLICY, output.detail ?? output.reason)
@@ -258,9 +256,17 @@ export class RelayServer {
     const connection = this.#connections.get(client)
     if (connection === undefined) return
     this.#logger.debug('relay client refused', { client, reason })
-    connection.socket.close(code)
+    this.#tellOnce(reason)
+    connection.socket.close(code, reason)
     // `ws` waits 30 s for the other side's close frame.
     setTimeout(() => connection.socket.terminate(), 1_000).unref()
+  }
+
+  /** Strangers and faulty clients come often: the log has each reason once, and the status counts them. */
+  #tellOnce(reason: string): void {
+    if (this.#told.has(reason) || NORMAL_ENDS.has(reason)) return
+    this.#told.add(reason)
+    this.#logger.warn('relay refuses clients', { reason, action: 'counted from now on' })
   }
 
   #onClosed(client: Client): void {

@@ -132,8 +132,7 @@ class TestClient implements AsyncDisposable {
       random,
       relay: RELAY,
       places: [url],
-      chain: chainOf(root, identity),
-      identity,
+      visitor: { kind: 'member', chain: chainOf(root, identity), identity },
     })
     this.#client.handle({ kind: 'start' }, systemClock())
     this.#act()

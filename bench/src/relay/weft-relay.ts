@@ -61,8 +61,7 @@ export class WeftRelay implements RelayUnderTest {
       random,
       relay: toHex(crypto.sha256(publicKeyBytes(this.#link.coordinatorKey)).subarray(0, 16)) as NodeId,
       places: ['here'],
-      chain: this.#chainOf(identity),
-      identity,
+      visitor: { kind: 'member', chain: this.#chainOf(identity), identity },
     })
     return {
       id: nodeIdOf(identity.publicKey(crypto), crypto),

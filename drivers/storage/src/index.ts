@@ -1,7 +1,7 @@
 /** The coordinator's database: SQLite behind kysely, so that PostgreSQL can hold the same tables. It decides nothing. */
 export { type KeyTexts, sealBackup, unsealBackup } from './backup-file.ts'
 export { SCHEMA_VERSION } from './migration.ts'
-export type { AccountRow, DeviceRow, EpochRow, LinkRow, MeshRow } from './rows.ts'
+export type { AccountRow, DeviceRow, EpochRow, LinkRow, MeshRow, RelayRow } from './rows.ts'
 export { StorageError, type StorageErrorCode } from './storage-error.ts'
 export { Store } from './store.ts'
 export type { StoreTransaction } from './store-transaction.ts'

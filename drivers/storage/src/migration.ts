@@ -3,6 +3,7 @@ import { firstTables } from './migrations/0001-first-tables.ts'
 import { names } from './migrations/0002-names.ts'
 import { epochs } from './migrations/0003-epochs.ts'
 import { revocations } from './migrations/0004-revocations.ts'
+import { relays } from './migrations/0005-relays.ts'
 
 /** What differs between databases in how the same table is made. */
 interface SchemaDialect {
@@ -18,7 +19,7 @@ export interface Migration {
   up(transaction: Transaction<never>, dialect: SchemaDialect): Promise<void>
 }
 
-const migrations: readonly Migration[] = [firstTables, names, epochs, revocations]
+const migrations: readonly Migration[] = [firstTables, names, epochs, revocations, relays]
 
 /** The newest version of the schema that this program knows. */
 export const SCHEMA_VERSION = migrations.length

@@ -1,7 +1,7 @@
 import type { Endpoint, IpAddress, Prefix } from '@weft/base'
 import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
 import type { Selectable } from 'kysely'
-import type { DeviceTable, LinkTable } from './tables.ts'
+import type { DeviceTable, LinkTable, RelayTable } from './tables.ts'
 
 /** The one mesh of this database. Times in all rows are seconds since 1970. */
 export interface MeshRow {
@@ -65,6 +65,24 @@ export interface LinkRow {
   readonly expires: number
   readonly revoked: number | undefined
   readonly uses: number
+}
+
+/** A relay that runs elsewhere than beside the coordinator. */
+export interface RelayRow {
+  readonly id: NodeId
+  /** Its URLs. */
+  readonly places: readonly string[]
+  /** UDP. */
+  readonly stunPort: number | undefined
+  readonly added: number
+}
+
+export function relayOf(row: Selectable<RelayTable>): RelayRow {
+  return { ...row, places: JSON.parse(row.places), stunPort: row.stunPort ?? undefined }
+}
+
+export function relayColumns(relay: RelayRow): Selectable<RelayTable> {
+  return { ...relay, places: JSON.stringify(relay.places), stunPort: relay.stunPort ?? null }
 }
 
 export function deviceOf(row: Selectable<DeviceTable>): DeviceRow {

@@ -11,6 +11,9 @@ import {
   linkColumns,
   linkOf,
   type MeshRow,
+  type RelayRow,
+  relayColumns,
+  relayOf,
 } from './rows.ts'
 import type { RecordRow, RevocationRow, Tables } from './tables.ts'
 
@@ -233,6 +236,26 @@ export class StoreTransaction {
   /** Those that nobody must know any more at that moment. */
   async removeRevocations(keptBefore: number): Promise<void> {
     await this.#sql.deleteFrom('revocations').where('keptUntil', '<', keptBefore).execute()
+  }
+
+  /** The oldest first. */
+  async relays(): Promise<RelayRow[]> {
+    const rows = await this.#sql.selectFrom('relays').selectAll().orderBy('added').orderBy('id').execute()
+    return rows.map(relayOf)
+  }
+
+  /** In place of what was known of it. */
+  async putRelay(relay: RelayRow): Promise<void> {
+    const { id, ...columns } = relayColumns(relay)
+    await this.#sql
+      .insertInto('relays')
+      .values({ id, ...columns })
+      .onConflict((of) => of.column('id').doUpdateSet(columns))
+      .execute()
+  }
+
+  async removeRelay(id: NodeId): Promise<void> {
+    await this.#sql.deleteFrom('relays').where('id', '=', id).execute()
   }
 
   async link(id: string): Promise<LinkRow | undefined> {

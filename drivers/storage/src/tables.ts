@@ -14,6 +14,7 @@ export interface Tables {
   linkUses: LinkUseTable
   records: RecordRow
   revocations: RevocationRow
+  relays: RelayTable
 }
 
 interface MeshTable {
@@ -87,6 +88,13 @@ export interface RevocationRow {
   readonly keptUntil: number
   /** The mesh's number when it became known. */
   readonly changed: number
+}
+
+export interface RelayTable {
+  id: NodeId
+  places: string
+  stunPort: number | null
+  added: number
 }
 
 interface LinkUseTable {

@@ -34,6 +34,7 @@ export {
   type Method,
   type Params,
   parseResult,
+  type RelaySummary,
   type Request,
   type Result,
   readFromCoordinator,
@@ -48,6 +49,7 @@ export {
   MAX_ENDPOINTS,
   MAX_PEERS,
   MAX_RECORDS,
+  MAX_RELAYS,
   MAX_TEXT_LENGTH,
   mergeNetmap,
   type Netmap,
@@ -56,6 +58,7 @@ export {
   type NetmapRecord,
   type NetmapRelay,
   netmapSchema,
+  places,
   recordSchema,
 } from './netmap.ts'
 export type { OwnProof } from './netmap-subscription.ts'

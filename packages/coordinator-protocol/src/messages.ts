@@ -9,6 +9,7 @@ import {
   domain,
   line,
   linkEndpoint,
+  meshId,
   nodeId,
   opaqueId,
   publicKey,
@@ -19,10 +20,13 @@ import {
   changeSchema,
   endpoints,
   MAX_RECORDS,
+  MAX_RELAYS,
   netmapSchema,
+  places,
   recordSchema,
   recordText,
   revocationText,
+  stunPort,
 } from './netmap.ts'
 
 /** What node and coordinator say to each other through the channel. Unknown fields are refused. docs/protocols/channel.md */
@@ -54,6 +58,19 @@ const linkSummary = z
     uses: count,
     state: z.enum(['open', 'used', 'expired', 'revoked']),
     tags,
+  })
+  .readonly()
+
+/** A relay elsewhere, and how the coordinator stands with it. */
+const relaySummary = z
+  .strictObject({
+    id: nodeId,
+    places,
+    stunPort: z.exactOptional(stunPort),
+    state: z.enum(['connected', 'away']),
+    rttMs: z.exactOptional(z.number().min(0)),
+    /** For people: why it is away. */
+    reason: z.exactOptional(line(MAX_ERROR_LENGTH)),
   })
   .readonly()
 
@@ -167,12 +184,33 @@ const methods = {
     /** Those that were removed. */
     result: z.strictObject({ records: z.array(recordSchema).max(MAX_RECORDS).readonly() }).readonly(),
   },
+  /** The coordinator visits it at each of the places first. */
+  'relay-add': {
+    params: z.strictObject({ places }).readonly(),
+    result: z.strictObject({ relay: relaySummary }).readonly(),
+  },
+  /** With what a new relay elsewhere needs to know. */
+  'relay-list': {
+    params: nothing,
+    result: z
+      .strictObject({
+        mesh: meshId,
+        coordinatorKey: publicKey('coordinator'),
+        relays: z.array(relaySummary).max(MAX_RELAYS).readonly(),
+      })
+      .readonly(),
+  },
+  'relay-remove': {
+    params: z.strictObject({ relay: wantedName }).readonly(),
+    result: z.strictObject({ id: nodeId, places }).readonly(),
+  },
 } as const
 
 export type Method = keyof typeof methods
 export type Params<M extends Method> = z.infer<(typeof methods)[M]['params']>
 export type Result<M extends Method> = z.infer<(typeof methods)[M]['result']>
 export type LinkSummary = z.infer<typeof linkSummary>
+export type RelaySummary = z.infer<typeof relaySummary>
 
 const errorCode = z.enum([
   'link-unknown',
@@ -191,6 +229,8 @@ const errorCode = z.enum([
   /** It is no name, or could be taken for another. */
   'name-refused',
   'name-taken',
+  /** No relay of the mesh answers there. */
+  'relay-refused',
   'bad-request',
   'busy',
   /** The coordinator's own fault. */
@@ -226,6 +266,9 @@ export const requestSchema = z.discriminatedUnion('method', [
   requestOf('name-add'),
   requestOf('name-list'),
   requestOf('name-remove'),
+  requestOf('relay-add'),
+  requestOf('relay-list'),
+  requestOf('relay-remove'),
 ])
 
 /** A request; `Request<'join'>` that of one method. */

@@ -25,7 +25,8 @@ import {
 export const MAX_ENDPOINTS = 32
 /** Of a netmap, also one that grew by changes. */
 export const MAX_PEERS = 65_536
-const MAX_RELAYS = 16
+/** Of one mesh. */
+export const MAX_RELAYS = 16
 /** Of the mesh's own names. */
 export const MAX_RECORDS = 4096
 /** Bytes, and so letters at most. */
@@ -77,17 +78,21 @@ const grantSchema = z
   .refine(({ ports, protocol }) => ports === undefined || protocol === 'tcp' || protocol === 'udp', 'ports of nothing')
   .readonly()
 
-/** A relay of the mesh; `places` are its URLs, all of them to be tried. */
+/** URLs of a relay, all of them to be tried. */
+export const places = z
+  .array(z.string().max(MAX_PLACE_LENGTH).refine(isLinkUrl, 'not a URL of a relay'))
+  .min(1)
+  .max(MAX_PLACES)
+  .readonly()
+export const stunPort = port
+
+/** A relay of the mesh. */
 const relaySchema = z
   .strictObject({
     id: nodeId,
-    places: z
-      .array(z.string().max(MAX_PLACE_LENGTH).refine(isLinkUrl, 'not a URL of a relay'))
-      .min(1)
-      .max(MAX_PLACES)
-      .readonly(),
+    places,
     /** UDP; absent where it answers no STUN. */
-    stunPort: z.exactOptional(port),
+    stunPort: z.exactOptional(stunPort),
   })
   .readonly()
 
@@ -183,22 +188,22 @@ function mergedRevocations(
 }
 
 /** Where each peer of a list is: found by the list that was merged last, so that a change costs what it touches. */
-const places = new WeakMap<readonly NetmapPeer[], Map<NodeId, number>>()
+const positions = new WeakMap<readonly NetmapPeer[], Map<NodeId, number>>()
 
 function mergedPeers(before: readonly NetmapPeer[], { upsert, remove }: NetmapChange): readonly NetmapPeer[] {
   if (upsert.length === 0 && remove.length === 0) return before
   const gone = new Set(remove)
   const peers = remove.length === 0 ? before.slice() : before.filter(({ id }) => !gone.has(id))
-  const known = remove.length === 0 ? places.get(before) : undefined
+  const known = remove.length === 0 ? positions.get(before) : undefined
   const placeOf = known ?? new Map(peers.map(({ id }, place) => [id, place]))
   // It is of the new list from here on.
-  places.delete(before)
+  positions.delete(before)
   for (const peer of upsert) {
     const place = placeOf.get(peer.id) ?? peers.length
     peers[place] = peer
     placeOf.set(peer.id, place)
   }
-  places.set(peers, placeOf)
+  positions.set(peers, placeOf)
   return peers
 }
 

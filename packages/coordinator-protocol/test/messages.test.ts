@@ -35,6 +35,9 @@ const params: { readonly [M in Method]: Params<M> } = {
   'name-add': { name: 'git.weft', type: 'A', value: '192.0.2.1' },
   'name-list': {},
   'name-remove': { name: 'git.weft', value: '192.0.2.1' },
+  'relay-add': { places: ['https://relay.example.org', 'http://[2001:db8::1]:7480'] },
+  'relay-list': {},
+  'relay-remove': { relay: '00112233' },
 }
 
 const someRecords: readonly NetmapRecord[] = [
@@ -67,6 +70,23 @@ const results: { readonly [M in Method]: Result<M> } = {
   'name-add': { record: { name: 'www', type: 'CNAME', value: 'example.com' } },
   'name-list': { domain: 'weft', records: someRecords },
   'name-remove': { records: someRecords },
+  'relay-add': {
+    relay: {
+      id: nodeIdNumber(9),
+      places: ['https://relay.example.org'],
+      stunPort: 3478,
+      state: 'connected',
+      rttMs: 12.5,
+    },
+  },
+  'relay-list': {
+    mesh: netmap(1, []).mesh.id,
+    coordinatorKey: keyOf('coordinator').publicKey(crypto),
+    relays: [
+      { id: nodeIdNumber(9), places: ['http://192.0.2.1:7480'], state: 'away', reason: 'nothing listens there' },
+    ],
+  },
+  'relay-remove': { id: nodeIdNumber(9), places: ['http://192.0.2.1:7480'] },
 }
 
 const methods = Object.keys(params) as Method[]

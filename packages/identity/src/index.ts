@@ -39,7 +39,7 @@ export {
 } from './channel-certificate.ts'
 export { IdentityError, type IdentityErrorCode } from './identity-error.ts'
 export { encodeLink, isLinkUrl, type JoinLink, type LinkEndpoint, parseLinkEndpoint, readLink } from './join-link.ts'
-export { meshPrefix, nodeAddress6 } from './mesh-address.ts'
+export { meshPrefix, meshPrefixOf, nodeAddress6 } from './mesh-address.ts'
 export { generateNodeKeys, type NodeKeys } from './node-keys.ts'
 export { createRecord, type NodeRecord, RECORD_LENGTH, readRecord, recordMayFollow } from './node-record.ts'
 export {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ipBytes, prefixContains, prefixParts, toHex } from '@weft/base'
-import { nodeIdOf, publicKeyBytes } from '@weft/keys'
-import { meshPrefix, nodeAddress6 } from '../src/index.ts'
+import { meshIdOf, nodeIdOf, publicKeyBytes } from '@weft/keys'
+import { meshPrefix, meshPrefixOf, nodeAddress6 } from '../src/index.ts'
 import { alice, crypto, keyOf, root } from './fixture.ts'
 
 const rootKey = root.publicKey(crypto)
@@ -13,6 +13,7 @@ test("a mesh's prefix is fd and 40 bits of its root key's hash", () => {
   assert.equal(length, 48)
   const hash = crypto.sha256(publicKeyBytes(rootKey))
   assert.equal(toHex(ipBytes(address)), `fd${toHex(hash.subarray(0, 5))}${'00'.repeat(10)}`)
+  assert.equal(meshPrefixOf(meshIdOf(rootKey, crypto)), meshPrefix(rootKey, crypto))
 })
 
 test("a node's address is in its mesh's prefix and ends in 80 bits of its node id", () => {

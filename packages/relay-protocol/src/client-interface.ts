@@ -1,15 +1,15 @@
-import type { Random } from '@weft/base'
-import type { CryptoProvider, NodeId, PrivateKey } from '@weft/keys'
+import type { IpAddress, Random } from '@weft/base'
+import type { CryptoProvider, NodeId } from '@weft/keys'
+import type { RelayVisitor } from './admission.ts'
 
 export interface RelayClientOptions<Place> {
   readonly crypto: CryptoProvider
   readonly random: Random
-  /** The relay that is wanted: another one that answers is refused. */
-  readonly relay: NodeId
+  /** The relay that is wanted: another one that answers is refused. Absent: whichever answers. */
+  readonly relay?: NodeId
   /** Ways to it, all of them tried side by side; at least one. */
   readonly places: readonly Place[]
-  readonly chain: Uint8Array
-  readonly identity: PrivateKey<'identity'>
+  readonly visitor: RelayVisitor
 }
 
 /** What happened. Connections are known by the number that `connect` gave them. */
@@ -40,4 +40,11 @@ export type RelayClientOutput<Place> =
   | { readonly kind: 'datagram'; readonly from: NodeId; readonly datagram: Uint8Array }
   /** What was sent to that node went nowhere. */
   | { readonly kind: 'absent'; readonly node: NodeId }
+  /** To the coordinator, once it is let in, and before the state. */
+  | {
+      readonly kind: 'welcome'
+      readonly relay: NodeId
+      readonly stunPort: number | undefined
+      readonly seenAt: IpAddress
+    }
   | RelayClientState

@@ -1,4 +1,5 @@
-import { viewOf } from '@weft/base'
+import { type IpAddress, ipBytes, ipFromBytes, isZero, viewOf } from '@weft/base'
+import { SIGNATURE_LENGTH } from '@weft/keys'
 
 /*
  * What node and relay say to each other. A WebSocket message is one frame or several, one after the other:
@@ -16,6 +17,8 @@ const ABSENT = 5
 const PING = 6
 const PONG = 7
 const DRAINING = 8
+const COORDINATOR = 9
+const WELCOME = 10
 
 const NODE_ID_LENGTH = 16
 export const NONCE_LENGTH = 32
@@ -26,6 +29,8 @@ export const MAX_DATAGRAM = 2048
 /** Of one WebSocket message. */
 export const MAX_MESSAGE = 65_535
 const MAX_ADMISSION = 8192
+const ADDRESS_LENGTH = 16
+const WELCOME_LENGTH = 2 + 1 + ADDRESS_LENGTH
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** Ids are bytes here, as they are on the wire: a relay makes no text of them for every frame. */
@@ -42,6 +47,10 @@ export type Frame =
   | { readonly kind: 'pong'; readonly token: Uint8Array }
   /** From the relay, which will close soon. */
   | { readonly kind: 'draining' }
+  /** In place of an admission: the coordinator's signature. */
+  | { readonly kind: 'coordinator'; readonly signature: Uint8Array }
+  /** To the coordinator, which is let in: the relay's UDP port of STUN, if any, and where it hears the coordinator from. */
+  | { readonly kind: 'welcome'; readonly stunPort: number | undefined; readonly seenAt: IpAddress }
 
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
@@ -61,6 +70,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
       return framed(PONG, frame.token)
     case 'draining':
       return framed(DRAINING)
+    case 'coordinator':
+      return framed(COORDINATOR, frame.signature)
+    case 'welcome':
+      return framed(WELCOME, welcomeBody(frame))
   }
 }
 
@@ -100,9 +113,32 @@ function frameOf(type: number, body: Uint8Array): Frame | undefined {
       return body.length === TOKEN_LENGTH ? { kind: type === PING ? 'ping' : 'pong', token: body } : undefined
     case DRAINING:
       return body.length === 0 ? { kind: 'draining' } : undefined
+    case COORDINATOR:
+      return body.length === SIGNATURE_LENGTH ? { kind: 'coordinator', signature: body } : undefined
+    case WELCOME:
+      return body.length === WELCOME_LENGTH ? readWelcome(body) : undefined
     default:
       return undefined
   }
+}
+
+/** The port, 0 for none; the family, 4 or 6; 16 bytes of address, IPv4 in the first 4 and zeros. */
+function welcomeBody({ stunPort, seenAt }: Extract<Frame, { kind: 'welcome' }>): Uint8Array {
+  const body = new Uint8Array(WELCOME_LENGTH)
+  const address = ipBytes(seenAt)
+  viewOf(body).setUint16(0, stunPort ?? 0)
+  body[2] = address.length === 4 ? 4 : 6
+  body.set(address, 3)
+  return body
+}
+
+function readWelcome(body: Uint8Array): Frame | undefined {
+  const length = body[2] === 4 ? 4 : body[2] === 6 ? 16 : 0
+  if (length === 0 || !isZero(body.subarray(3 + length))) return undefined
+  const seenAt = ipFromBytes(body.subarray(3, 3 + length))
+  // An IPv4 address in IPv6's clothes has one form only.
+  if (ipBytes(seenAt).length !== length) return undefined
+  return { kind: 'welcome', stunPort: viewOf(body).getUint16(0) || undefined, seenAt }
 }
 
 /** Written as it is because a relay does it for every datagram. */

@@ -1,4 +1,5 @@
 /** Frames between node and relay, and both sides: the node's standing with a relay, and the relay's decisions. docs/protocols/relay.md */
+export type { RelayVisitor } from './admission.ts'
 export { Allowance, type Rate } from './allowance.ts'
 export type {
   RelayClientInput,
@@ -13,6 +14,7 @@ export {
   defaultHubLimits,
   type HubEvent,
   type HubLimits,
+  type HubOptions,
   type HubOutput,
   RelayHub,
   SWEEP_EVERY,

@@ -15,7 +15,7 @@ import {
   toHex,
 } from '@weft/base'
 import type { NodeId } from '@weft/keys'
-import { proveMembership } from './admission.ts'
+import { admissionOf } from './admission.ts'
 import type { RelayClientInput, RelayClientOptions, RelayClientOutput } from './client-interface.ts'
 import { decodeFrames, encodeFrame, type Frame, MAX_DATAGRAM } from './frames.ts'
 
@@ -43,7 +43,13 @@ interface Proof {
  */
 type Phase =
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'connecting'; readonly attempts: Set<number>; readonly until: Instant; reason: string }
+  | {
+      readonly kind: 'connecting'
+      /** With the relay that answers there. */
+      readonly attempts: Map<number, NodeId | undefined>
+      readonly until: Instant
+      reason: string
+    }
   | {
       readonly kind: 'connected'
       readonly connection: number
@@ -58,7 +64,7 @@ type Connected = Extract<Phase, { kind: 'connected' }>
 /** A node's standing with one relay, over any number of connections. What cannot be sent now is dropped: it is datagrams. */
 export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayClientOutput<Place>> {
   readonly #options: RelayClientOptions<Place>
-  readonly #relay: Uint8Array
+  readonly #relay: Uint8Array | undefined
   readonly #outputs: RelayClientOutput<Place>[] = []
   #places: readonly Place[]
   #phase: Phase = { kind: 'stopped' }
@@ -67,10 +73,9 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
   #rttMs: number | undefined
 
   constructor(options: RelayClientOptions<Place>) {
-    const relay = fromHex(options.relay)
-    invariant(relay !== undefined && options.places.length > 0, 'a relay has an id, and a place')
+    invariant(options.places.length > 0, 'a relay has a place')
     this.#options = options
-    this.#relay = relay
+    this.#relay = options.relay === undefined ? undefined : fromHex(options.relay)
     this.#places = options.places
   }
 
@@ -134,10 +139,10 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
   }
 
   #connect(now: Instant): void {
-    const attempts = new Set<number>()
+    const attempts = new Map<number, NodeId | undefined>()
     for (const place of this.#places) {
       const connection = this.#nextConnection++
-      attempts.add(connection)
+      attempts.set(connection, undefined)
       this.#outputs.push({ kind: 'connect', connection, place })
     }
     this.#phase = { kind: 'connecting', attempts, until: later(now, CONNECT_TIMEOUT), reason: 'it does not answer' }
@@ -178,11 +183,25 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
   }
 
   #onEarly(connection: number, frame: Frame, now: Instant): void {
-    const { chain, identity, crypto } = this.#options
-    if (frame.kind === 'challenge') {
-      if (!equalBytes(frame.relay, this.#relay)) this.#refuse(connection, 'another relay answers there', now)
-      else this.#send(connection, { kind: 'admission', proof: proveMembership(frame, { chain, identity }, crypto) })
-    } else if (frame.kind === 'admitted') this.#onAdmitted(connection, now)
+    if (this.#phase.kind !== 'connecting') return
+    const { attempts } = this.#phase
+    const isMember = this.#options.visitor.kind === 'member'
+    const relay = attempts.get(connection)
+    if (frame.kind === 'challenge' && relay === undefined) {
+      attempts.set(connection, idOf(frame.relay))
+      this.#onChallenge(connection, frame, now)
+    } else if (frame.kind === 'admitted' && isMember) this.#onAdmitted(connection, now)
+    else if (frame.kind === 'welcome' && !isMember && relay !== undefined) {
+      this.#outputs.push({ ...frame, relay })
+      this.#onAdmitted(connection, now)
+    }
+  }
+
+  #onChallenge(connection: number, challenge: Extract<Frame, { kind: 'challenge' }>, now: Instant): void {
+    const { visitor, crypto } = this.#options
+    if (this.#relay !== undefined && !equalBytes(challenge.relay, this.#relay))
+      this.#refuse(connection, 'another relay answers there', now)
+    else this.#send(connection, admissionOf(visitor, challenge, crypto))
   }
 
   #onLate(phase: Connected, frame: Frame, now: Instant): void {
@@ -270,7 +289,8 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
 
   #closeAll(but?: number): void {
     const phase = this.#phase
-    const open = phase.kind === 'connected' ? [phase.connection] : phase.kind === 'connecting' ? phase.attempts : []
+    const open =
+      phase.kind === 'connected' ? [phase.connection] : phase.kind === 'connecting' ? phase.attempts.keys() : []
     for (const connection of open) if (connection !== but) this.#outputs.push({ kind: 'disconnect', connection })
   }
 

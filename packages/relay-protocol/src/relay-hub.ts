@@ -1,5 +1,6 @@
 import {
   fromHex,
+  type IpAddress,
   invariant,
   type Now,
   type Random,
@@ -10,8 +11,8 @@ import {
   wallTime,
 } from '@weft/base'
 import { type ChainKeys, IdentityError, RevocationList } from '@weft/identity'
-import type { CryptoProvider, MeshId, NodeId } from '@weft/keys'
-import { verifyMembership } from './admission.ts'
+import type { CryptoProvider, MeshId, NodeId, PublicKey } from '@weft/keys'
+import { isCoordinator, verifyMembership } from './admission.ts'
 import { Allowance, type Rate } from './allowance.ts'
 import { decodeFrames, encodeFrame, type Frame, MAX_MESSAGE, NONCE_LENGTH } from './frames.ts'
 import { Outbox } from './outbox.ts'
@@ -49,8 +50,8 @@ export type HubEvent =
 export type HubOutput =
   /** Something waits for it: `take`. */
   | { readonly kind: 'ready'; readonly client: Client }
-  /** It is a member now. */
-  | { readonly kind: 'admitted'; readonly client: Client; readonly node: NodeId }
+  /** It is a member now, or the coordinator, which is no node. */
+  | { readonly kind: 'admitted'; readonly client: Client; readonly node?: NodeId }
   | { readonly kind: 'close'; readonly client: Client; readonly reason: HubEvent; readonly detail?: string }
 
 type State =
@@ -62,6 +63,7 @@ type State =
       readonly keys: ChainKeys
       readonly until: WallTime
     }
+  | { readonly kind: 'coordinator' }
   | { readonly kind: 'over' }
 
 interface Connection {
@@ -69,7 +71,19 @@ interface Connection {
   readonly outbox: Outbox
   readonly bytes: Allowance
   readonly absent: Allowance
+  readonly seenAt: IpAddress | undefined
   state: State
+}
+
+export interface HubOptions {
+  readonly mesh: MeshId
+  /** How the relay is called: 16 bytes in hexadecimal, as a node's. */
+  readonly id: NodeId
+  /** Of a relay elsewhere: the coordinator may visit it, and is told where STUN is answered. */
+  readonly elsewhere?: { readonly coordinatorKey: PublicKey<'coordinator'>; readonly stunPort: number | undefined }
+  readonly crypto: CryptoProvider
+  readonly random: Random
+  readonly limits?: HubLimits
 }
 
 /** How often certificates are looked at for their end. */
@@ -80,29 +94,17 @@ export const SWEEP_EVERY = seconds(60)
  * it proved to be, then *over*. Datagrams are never looked into. A node has one connection: a newer one takes its place.
  */
 export class RelayHub {
-  readonly #options: {
-    readonly mesh: MeshId
-    readonly id: NodeId
-    readonly crypto: CryptoProvider
-    readonly random: Random
-    readonly limits?: HubLimits
-  }
+  readonly #options: HubOptions
   readonly #id: Uint8Array
   readonly #limits: HubLimits
   readonly #connections = new Map<Client, Connection>()
   readonly #byNode = new Map<string, Connection>()
+  #coordinator: Connection | undefined
   readonly #outputs: HubOutput[] = []
   readonly #counts = new Map<HubEvent, number>()
   readonly #revocations: RevocationList
 
-  constructor(options: {
-    readonly mesh: MeshId
-    /** How the relay is called: 16 bytes in hexadecimal, as a node's. */
-    readonly id: NodeId
-    readonly crypto: CryptoProvider
-    readonly random: Random
-    readonly limits?: HubLimits
-  }) {
+  constructor(options: HubOptions) {
     this.#options = options
     this.#limits = options.limits ?? defaultHubLimits
     const id = fromHex(options.id)
@@ -125,13 +127,15 @@ export class RelayHub {
     return this.#outputs.shift()
   }
 
-  opened(client: Client): void {
+  /** @param seenAt where it comes from. */
+  opened(client: Client, seenAt?: IpAddress): void {
     const nonce = randomBytes(this.#options.random, NONCE_LENGTH)
     const connection: Connection = {
       client,
       outbox: new Outbox(this.#limits.outbox),
       bytes: new Allowance(this.#limits.bytes),
       absent: new Allowance(this.#limits.absent),
+      seenAt,
       state: { kind: 'challenged', nonce },
     }
     this.#connections.set(client, connection)
@@ -184,8 +188,10 @@ export class RelayHub {
     const { state } = connection
     if (state.kind === 'challenged' && frame.kind === 'admission')
       this.#onAdmission(connection, state.nonce, frame.proof, now)
+    else if (state.kind === 'challenged' && frame.kind === 'coordinator')
+      this.#onCoordinator(connection, state.nonce, frame.signature)
     else if (state.kind === 'admitted' && frame.kind === 'datagram') this.#forward(connection, state, frame, now)
-    else if (state.kind === 'admitted' && frame.kind === 'ping')
+    else if ((state.kind === 'admitted' || state.kind === 'coordinator') && frame.kind === 'ping')
       this.#say(connection, { kind: 'pong', token: frame.token.slice() })
     else if (state.kind !== 'over') this.#close(connection, 'message-malformed')
   }
@@ -210,6 +216,21 @@ export class RelayHub {
     this.#byNode.set(node, connection)
     this.#say(connection, { kind: 'admitted' })
     this.#outputs.push({ kind: 'admitted', client: connection.client, node: member.nodeId })
+  }
+
+  #onCoordinator(connection: Connection, nonce: Uint8Array, signature: Uint8Array): void {
+    const { elsewhere, crypto } = this.#options
+    const { seenAt } = connection
+    const challenge = { relay: this.#id, nonce }
+    if (elsewhere === undefined || !isCoordinator(signature, challenge, elsewhere.coordinatorKey, crypto)) {
+      this.#close(connection, 'admission-refused', 'coordinator-unknown')
+      return
+    }
+    if (this.#coordinator !== undefined) this.#close(this.#coordinator, 'replaced')
+    connection.state = { kind: 'coordinator' }
+    this.#coordinator = connection
+    this.#say(connection, { kind: 'welcome', stunPort: elsewhere.stunPort, seenAt: seenAt ?? UNKNOWN_ADDRESS })
+    this.#outputs.push({ kind: 'admitted', client: connection.client })
   }
 
   #learn(bytes: Uint8Array, at: WallTime): void {
@@ -264,6 +285,7 @@ export class RelayHub {
   #forget(connection: Connection): void {
     const { state } = connection
     connection.state = { kind: 'over' }
+    if (this.#coordinator === connection) this.#coordinator = undefined
     if (state.kind === 'admitted' && this.#byNode.get(state.node) === connection) this.#byNode.delete(state.node)
   }
 
@@ -272,4 +294,5 @@ export class RelayHub {
   }
 }
 
+const UNKNOWN_ADDRESS = '0.0.0.0' as IpAddress
 const keyOf = (id: Uint8Array): string => toHex(id)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { concatBytes, toHex } from '@weft/base'
+import { concatBytes, type IpAddress, toHex } from '@weft/base'
 import fc from 'fast-check'
 import { decodeFrames, encodeFrame, type Frame, MAX_DATAGRAM } from '../src/frames.ts'
 import { Outbox } from '../src/outbox.ts'
@@ -22,6 +22,12 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('absent' as const), node: id }),
   fc.record({ kind: fc.constantFrom('ping' as const, 'pong' as const), token }),
+  fc.record({ kind: fc.constant('coordinator' as const), signature: fc.uint8Array({ minLength: 64, maxLength: 64 }) }),
+  fc.record({
+    kind: fc.constant('welcome' as const),
+    stunPort: fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
+    seenAt: fc.constantFrom('192.0.2.7' as IpAddress, '2001:db8::7' as IpAddress, '::1' as IpAddress),
+  }),
 )
 
 test('frames that follow each other are read as they were written', () => {
@@ -89,5 +95,5 @@ test('an outbox never holds more than it may, and keeps each sender’s order', 
 
 const plain = (frame: Frame) =>
   Object.fromEntries(
-    Object.entries(frame).map(([key, value]) => [key, typeof value === 'string' ? value : toHex(value)]),
+    Object.entries(frame).map(([key, value]) => [key, value instanceof Uint8Array ? toHex(value) : value]),
   )

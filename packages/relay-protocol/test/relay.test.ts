@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { milliseconds, seconds, utf8 } from '@weft/base'
+import { type IpAddress, milliseconds, seconds, utf8 } from '@weft/base'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { createCertificate, createRevocation, encodeChain } from '@weft/identity'
 import { meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
@@ -176,12 +176,35 @@ test('a relay that drains is left at once', () => {
   assert.match(alice.state, /closing/)
 })
 
+test('the coordinator is let in by its key, is told what the relay knows, and is no node', () => {
+  const world = new World()
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  assert.match(coordinator.state, /^connected/)
+  assert.equal(coordinator.welcome, 'true 3478 192.0.2.9')
+  assert.equal(world.hub.nodes, 0)
+  coordinator.send(world.node(), 'a datagram')
+  assert.match(coordinator.state, /^away/)
+})
+
+test('another key is not let in as the coordinator, nor a member by the coordinator’s frame of another time', () => {
+  const world = new World()
+  const impostor = world.node({ coordinator: PrivateKey.generate('coordinator', world.random) })
+  assert.match(impostor.state, /^away/)
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  const said = coordinator.sent.find((frame) => frame[0] === 9) ?? assert.fail()
+  world.hub.opened(900)
+  world.hub.received(900, said, world.clock.now())
+  assert.equal(world.hub.counts()['admission-refused'], 2)
+})
+
 interface NodeOptions {
   readonly root?: PrivateKey<'root'>
   /** Seconds from now. */
   readonly notAfter?: number
   readonly relay?: NodeId
   readonly as?: TestNode
+  /** It comes as the coordinator with that key. */
+  readonly coordinator?: PrivateKey<'coordinator'>
 }
 
 /** A relay and its nodes, told the time. */
@@ -189,6 +212,7 @@ class World {
   readonly clock = new ManualClock()
   readonly random = seededRandom(7)
   readonly root = PrivateKey.generate('root', this.random)
+  readonly coordinatorKey = PrivateKey.generate('coordinator', this.random)
   readonly hub: RelayHub
   readonly nodes = new Map<number, TestNode>()
   /** Why admissions were refused. */
@@ -200,7 +224,8 @@ class World {
 
   constructor(limits: HubLimits = defaultHubLimits) {
     const mesh = meshIdOf(this.root.publicKey(crypto), crypto)
-    this.hub = new RelayHub({ mesh, id: RELAY, crypto, random: this.random, limits })
+    const elsewhere = { coordinatorKey: this.coordinatorKey.publicKey(crypto), stunPort: 3478 }
+    this.hub = new RelayHub({ mesh, id: RELAY, elsewhere, crypto, random: this.random, limits })
   }
 
   revoke(node: TestNode, key = this.root): void {
@@ -223,7 +248,7 @@ class World {
     const client = ++this.#connections
     this.nodes.set(client, node)
     node.connections.set(client, connection)
-    if (!this.isSilent) this.hub.opened(client)
+    if (!this.isSilent) this.hub.opened(client, '192.0.2.9' as IpAddress)
     return client
   }
 
@@ -271,10 +296,12 @@ class TestNode {
   readonly sent: Uint8Array[] = []
   readonly connections = new Map<number, number>()
   state = ''
+  welcome = ''
   isReading = true
   readonly #world: World
 
-  constructor(world: World, { root = world.root, notAfter = 86_400, relay = RELAY, as }: NodeOptions) {
+  constructor(world: World, options: NodeOptions) {
+    const { root = world.root, notAfter = 86_400, relay = RELAY, as, coordinator } = options
     this.#world = world
     this.identity = as?.identity ?? PrivateKey.generate('identity', world.random)
     this.id = nodeIdOf(this.identity.publicKey(crypto), crypto)
@@ -282,10 +309,9 @@ class TestNode {
     this.client = new RelayClient({
       crypto,
       random: world.random,
-      relay,
+      ...(relay === undefined ? {} : { relay }),
       places: ['there'],
-      chain: this.chain,
-      identity: this.identity,
+      visitor: coordinator === undefined ? { kind: 'member', ...this } : { kind: 'coordinator', key: coordinator },
     })
     this.client.handle({ kind: 'start' }, world.clock.now())
     this.settle()
@@ -350,6 +376,9 @@ class TestNode {
         return
       case 'absent':
         this.absent.push(output.node)
+        return
+      case 'welcome':
+        this.welcome = `${output.relay === RELAY} ${output.stunPort} ${output.seenAt}`
         return
       case 'state':
         this.state = output.state === 'connected' ? `connected ${output.rttMs}` : `away: ${output.reason}`

@@ -1,13 +1,31 @@
-import { SERVER_STATE } from '../places.ts'
+import { assertNever } from '@weft/base'
+import { RELAY_STATE, SERVER_STATE } from '../places.ts'
 
 /** The systemd units of `weft service` and of the Debian package. systemd.exec(5), systemd.service(5) */
-export type ServicePart = 'agent' | 'server'
+export type ServicePart = 'agent' | 'server' | 'relay'
 
 export const unitName = (part: ServicePart): string => `weft-${part}.service`
 
 /** @param program what runs weft, by absolute paths. @param options of `weft agent` or `weft serve`, as on a command line. */
 export function unitText(part: ServicePart, program: readonly string[], options: readonly string[]): string {
-  return part === 'agent' ? agentUnit(program, options) : serverUnit(program, options)
+  switch (part) {
+    case 'agent':
+      return agentUnit(program, options)
+    case 'server':
+      return publicUnit('server', {
+        what: 'coordinator, relay and STUN of a mesh',
+        command: [...program, 'serve', '--no-node', '--state', SERVER_STATE, ...options],
+        note: "# It prints a join link at each start, which is nobody's who reads the journal; the log goes there all the same.\nStandardOutput=null\n",
+      })
+    case 'relay':
+      return publicUnit('relay', {
+        what: 'relay and STUN of a mesh',
+        command: [...program, 'serve', '--only', 'relay', '--state', RELAY_STATE, ...options],
+        note: '',
+      })
+    default:
+      return assertNever(part)
+  }
 }
 
 function agentUnit(program: readonly string[], options: readonly string[]): string {
@@ -39,25 +57,26 @@ WantedBy=multi-user.target
 `
 }
 
-function serverUnit(program: readonly string[], options: readonly string[]): string {
-  const command = [...program, 'serve', '--no-node', '--state', SERVER_STATE, ...options]
-  const capability = wantsLowPort(options) ? 'CAP_NET_BIND_SERVICE' : ''
+/** Of what listens for others: a user of its own, without rights. */
+function publicUnit(
+  part: 'server' | 'relay',
+  { what, command, note }: { readonly what: string; readonly command: readonly string[]; readonly note: string },
+): string {
+  const capability = wantsLowPort(command) ? 'CAP_NET_BIND_SERVICE' : ''
   return `[Unit]
-Description=weft: coordinator, relay and STUN of a mesh
+Description=weft: ${what}
 Wants=network-online.target
 After=network-online.target
 
 [Service]
 ExecStart=${command.map(quoted).join(' ')}
-# It prints a join link at each start, which is nobody's who reads the journal; the log goes there all the same.
-StandardOutput=null
-${supervision}
+${note}${supervision}
 DynamicUser=yes
-User=weft-server
-StateDirectory=weft-server
+User=weft-${part}
+StateDirectory=weft-${part}
 StateDirectoryMode=0700
-CacheDirectory=weft-server
-Environment=XDG_CACHE_HOME=/var/cache/weft-server
+CacheDirectory=weft-${part}
+Environment=XDG_CACHE_HOME=/var/cache/weft-${part}
 
 CapabilityBoundingSet=${capability}
 AmbientCapabilities=${capability}

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { answersAt } from '../ask.ts'
 import { CliError, oneLine } from '../failure.ts'
 import { programFile, SERVER_STATE } from '../places.ts'
@@ -15,7 +15,13 @@ interface ServiceOptions {
 }
 
 const AGENT_SOCKET = '/run/weft/agent.sock'
-const parts: readonly ServicePart[] = ['agent', 'server']
+const parts: readonly ServicePart[] = ['agent', 'server', 'relay']
+/** Options that the unit itself gives. */
+const fixedOptions: Readonly<Record<ServicePart, readonly string[]>> = {
+  agent: ['--state', '--socket'],
+  server: ['--state', '--no-node', '--socket', '--tun', '--port', '--only', '--mesh'],
+  relay: ['--state', '--only'],
+}
 
 /** @param given options of `weft agent` or `weft serve`. */
 export async function serviceInstall(
@@ -33,7 +39,9 @@ export async function serviceInstall(
   await systemd.install(part, text)
   if (json) return printJson({ service: part, unit: systemd.unitPath(part), running: systemd.isRunning })
   print(`${unitName(part)} is installed${systemd.isRunning ? ', and runs' : '; it starts when systemd does'}.`)
-  if (part === 'server') print(`Let devices in with: sudo weft link create --state ${SERVER_STATE}`)
+  if (part === 'relay')
+    print('Unless the mesh has it already: sudo weft relay add URL, on the server or a device of its owner')
+  else if (part === 'server') print(`Let devices in with: sudo weft link create --state ${SERVER_STATE}`)
   else print('Join with: sudo weft up LINK')
 }
 
@@ -64,8 +72,7 @@ export async function serviceStatus({ root, json }: ServiceOptions): Promise<voi
 
 /** What the verb itself would refuse at each start is refused now. */
 function checkOptions(part: ServicePart, given: readonly string[]): void {
-  const fixed = part === 'agent' ? ['--state', '--socket'] : ['--state', '--no-node', '--socket', '--tun', '--port']
-  const taken = given.find((word) => fixed.some((name) => word === name || word.startsWith(`${name}=`)))
+  const taken = given.find((word) => fixedOptions[part].some((name) => word === name || word.startsWith(`${name}=`)))
   if (taken !== undefined)
     throw new CliError(
       'option-fixed',
@@ -76,6 +83,11 @@ function checkOptions(part: ServicePart, given: readonly string[]): void {
   const [odd] = [...unknown, ...operands]
   if (odd !== undefined)
     throw new CliError('option-unknown', `weft ${verb?.name()} has no ${odd}; see weft ${verb?.name()} --help`)
+  if (part === 'relay' && !given.some((word, i) => word === '--mesh' && isAbsolute(given[i + 1] ?? '')))
+    throw new CliError(
+      'mesh-missing',
+      'the relay needs --mesh FILE, by an absolute path that everyone may read: write it with weft relay describe',
+    )
   const unreadable = given.find((word) => oneLine(word) !== word)
   if (unreadable !== undefined)
     throw new CliError('option-unreadable', 'an option has a control character or outer spaces in it; leave them away')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { type ServicePart, unitName, unitText } from '../../src/service/units.ts'
 
-const parts: readonly ServicePart[] = ['agent', 'server']
+const parts: readonly ServicePart[] = ['agent', 'server', 'relay']
 const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0
 
 for (const part of parts) {
@@ -40,6 +40,8 @@ test('a unit holds exactly the rights that its part needs', () => {
     )
   assert.deepEqual(capabilities('agent'), ['CAP_NET_ADMIN'])
   assert.deepEqual(capabilities('server'), [''])
+  assert.deepEqual(capabilities('relay', '--mesh', '/etc/weft-mesh.json'), [''])
+  assert.deepEqual(capabilities('relay', '--listen', '[::]:443'), ['CAP_NET_BIND_SERVICE'])
   assert.deepEqual(capabilities('server', '--listen', '[::]:443'), ['CAP_NET_BIND_SERVICE'])
   assert.deepEqual(capabilities('server', '--listen=0.0.0.0:8443'), [''])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -70,6 +70,46 @@ test('a link is created, listed and revoked over the state directory, and each i
   assert.equal(await stopped(child), 0)
 })
 
+test('a relay of the mesh runs alone, keeps its id, is added, listed and removed', async () => {
+  const state = join(directory, 'with-relay')
+  const { child } = await served(state)
+  const file = join(directory, 'mesh.json')
+  writeFileSync(file, (await weft('relay', 'describe', '--state', state)).stdout)
+  const first = await relayServed(join(directory, 'relay'), file)
+  assert.equal(await stopped(first.child), 0)
+  const { child: relay, announced } = await relayServed(join(directory, 'relay'), file)
+  assert.equal(announced.relay, first.announced.relay)
+  const [url = ''] = announced.reachableAt
+  const added = JSON.parse((await weft('relay', 'add', url, '--json', '--state', state)).stdout)
+  assert.deepEqual([added.relay.id, added.relay.places], [announced.relay, [url]])
+  const listed = await weft('relay', 'list', '--state', state)
+  assert.match(listed.stdout, new RegExp(`${announced.relay.slice(0, 8)} .*${url}`))
+  assert.match((await weft('relay', 'remove', url, '--state', state)).stdout, /may be stopped/)
+  assert.match((await weft('relay', 'list', '--state', state)).stdout, /No relay but/)
+  const gone = await weft('relay', 'remove', url, '--state', state)
+  assert.deepEqual([gone.code, /^weft: no relay is called so[^\n]*\n$/.test(gone.stderr)], [1, true])
+  assert.equal(await stopped(relay), 0)
+  assert.equal(await stopped(child), 0)
+})
+
+test('a relay without a description of its mesh, or of another mesh than before, does not start', async () => {
+  const file = join(directory, 'junk.json')
+  writeFileSync(file, '{"version":1}')
+  const relay = ['serve', '--only', 'relay', '--listen', '127.0.0.1:0', '--stun-port', '0']
+  const unreadable = await weft(...relay, '--state', join(directory, 'none'), '--mesh', file)
+  assert.match(unreadable.stderr, /^weft: .*no description of a mesh[^\n]*relay describe\n$/)
+  assert.match((await weft(...relay, '--mesh', join(directory, 'missing'))).stderr, /^weft: cannot read [^\n]+\n$/)
+  const key = Buffer.alloc(32, 7).toString('base64')
+  const describe = (mesh: string) => writeFileSync(file, JSON.stringify({ version: 1, mesh, coordinatorKey: key }))
+  const state = join(directory, 'one-mesh')
+  describe('11'.repeat(16))
+  assert.equal(await stopped((await relayServed(state, file)).child), 0)
+  describe('22'.repeat(16))
+  const other = await weft(...relay, '--state', state, '--mesh', file)
+  assert.match(other.stderr, /^weft: .* is of a relay of mesh 11111111, not of 22222222[^\n]*\n$/)
+  assert.equal(other.code, 1)
+})
+
 test('without a coordinator, link --state says how to start one', async () => {
   const { code, stderr } = await weft('link', 'list', '--state', join(directory, 'nothing'))
   assert.equal(code, 1)
@@ -89,6 +129,22 @@ async function served(state: string): Promise<{ readonly child: ChildProcess; re
   const errors = text(child.stderr)
   for await (const line of createInterface({ input: child.stdout })) return { child, announced: JSON.parse(line) }
   throw new Error(`serve ended: ${await errors}`)
+}
+
+interface AnnouncedRelay {
+  readonly relay: string
+  readonly reachableAt: readonly string[]
+}
+
+async function relayServed(
+  state: string,
+  mesh: string,
+): Promise<{ readonly child: ChildProcess; readonly announced: AnnouncedRelay }> {
+  const where = ['--listen', '127.0.0.1:0', '--stun-port', '0']
+  const child = start('serve', '--only', 'relay', '--mesh', mesh, '--state', state, ...where, '--json')
+  const errors = text(child.stderr)
+  for await (const line of createInterface({ input: child.stdout })) return { child, announced: JSON.parse(line) }
+  throw new Error(`the relay ended: ${await errors}`)
 }
 
 async function stopped(child: ChildProcess): Promise<number | null> {

@@ -21,6 +21,8 @@ import { Coordinator } from '../../src/coordinator.ts'
 import { Counters } from '../../src/counters.ts'
 import { secondsOf } from '../../src/join.ts'
 import { type MeshFiles, openMeshFiles } from '../../src/mesh-files.ts'
+import { MeshRelays } from '../../src/mesh-relays.ts'
+import { RelayVisits } from '../../src/relay-visits.ts'
 import { RequestDesk } from '../../src/request-desk.ts'
 import { firstState } from '../../src/start-coordinator.ts'
 
@@ -89,7 +91,15 @@ export class SimulatedCoordinator {
       alarm: this.#alarm,
     })
     const seconds = () => secondsOf(clock().wall)
-    this.#desk = new RequestDesk({ coordinator: this.core, endpoints: () => [], seconds, logger: silentLogger })
+    const relays = new MeshRelays({
+      coordinator: this.core,
+      coordinatorKey: files.coordinatorKey.publicKey(crypto),
+      visits: new RelayVisits({ ...files, clock, logger: silentLogger }),
+      beside: [],
+      added: [],
+      seconds,
+    })
+    this.#desk = new RequestDesk({ coordinator: this.core, relays, endpoints: () => [], seconds, logger: silentLogger })
     this.#certificate = dailyCertificate({ ...files, crypto, clock })
   }
 

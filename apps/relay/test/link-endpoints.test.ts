@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { IpAddress, Prefix } from '@weft/base'
-import { linkEndpoints, parsePublicUrl, type Reach } from '../src/link-endpoints.ts'
+import { linkEndpoints, parsePublicUrl, type Reach } from '@weft/relay/listening'
 
 describe('the ways to the coordinator', () => {
   it('are all its addresses of both families, without loopback, link-local and the mesh itself', () => {

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { type IpAddress, parseIp } from '@weft/base'
-import { CoordinatorError } from './coordinator-error.ts'
+import { ListenError } from './listen-error.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -12,8 +12,30 @@ export function listenText({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** The address of the host, which may be a name. @throws {CoordinatorError} `listen-failed`. */
-export async function resolveHost(listen: ListenAddress): Promise<IpAddress> {
+/**
+ * Has a server listen, by IPv4 alone where the machine has no IPv6; gives the address that it took.
+ * @throws {ListenError}
+ */
+export async function listenOn(
+  listen: ListenAddress,
+  bind: (host: IpAddress, port: number) => Promise<void>,
+): Promise<IpAddress> {
+  const host = await resolveHost(listen)
+  try {
+    await bind(host, listen.port)
+    return host
+  } catch (error) {
+    const other = withoutIpv6(host)
+    if (other === undefined || !hasNoIpv6(error)) throw listenErrorOf(listen, error)
+    await bind(other, listen.port).catch((reason: unknown) => {
+      throw listenErrorOf(listen, reason)
+    })
+    return other
+  }
+}
+
+/** The address of the host, which may be a name. @throws {ListenError} `listen-failed`. */
+async function resolveHost(listen: ListenAddress): Promise<IpAddress> {
   const address = parseIp(listen.host)
   if (address !== undefined) return address
   const found = await lookup(listen.host).then(
@@ -21,7 +43,7 @@ export async function resolveHost(listen: ListenAddress): Promise<IpAddress> {
     () => undefined,
   )
   if (found === undefined)
-    throw new CoordinatorError(
+    throw new ListenError(
       'listen-failed',
       `cannot listen on ${listenText(listen)}: no address is known for ${listen.host}; give --listen HOST:PORT with an address of this machine`,
     )
@@ -29,34 +51,34 @@ export async function resolveHost(listen: ListenAddress): Promise<IpAddress> {
 }
 
 /** Where a machine has no IPv6, every address is every IPv4 address. */
-export function withoutIpv6(host: IpAddress): IpAddress | undefined {
+function withoutIpv6(host: IpAddress): IpAddress | undefined {
   return host === '::' ? parseIp('0.0.0.0') : undefined
 }
 
-export function listenErrorOf(listen: ListenAddress, error: unknown): CoordinatorError {
+function listenErrorOf(listen: ListenAddress, error: unknown): ListenError {
   const what = `cannot listen on ${listenText(listen)}`
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return new CoordinatorError(
+      return new ListenError(
         'listen-busy',
         `${what}: another program (perhaps another weft serve) uses the port; stop it or give --listen HOST:PORT`,
         error,
       )
     case 'EACCES':
     case 'EPERM':
-      return new CoordinatorError(
+      return new ListenError(
         'listen-denied',
         `${what}: no permission for a port below 1024; run it as root, or give --listen HOST:PORT`,
         error,
       )
     case 'EADDRNOTAVAIL':
-      return new CoordinatorError(
+      return new ListenError(
         'listen-failed',
         `${what}: this machine has no such address; give --listen HOST:PORT with one of its own`,
         error,
       )
     default:
-      return new CoordinatorError(
+      return new ListenError(
         'listen-failed',
         `${what}: ${codeOf(error) ?? String(error)}; give --listen HOST:PORT`,
         error,
@@ -64,7 +86,7 @@ export function listenErrorOf(listen: ListenAddress, error: unknown): Coordinato
   }
 }
 
-export function hasNoIpv6(error: unknown): boolean {
+function hasNoIpv6(error: unknown): boolean {
   return codeOf(error) === 'EAFNOSUPPORT' || codeOf(error) === 'EADDRNOTAVAIL'
 }
 

@@ -5,6 +5,8 @@ import { reasonOf } from './connection-reason.ts'
 const SUBPROTOCOL = 'weft.relay.1'
 const PATH = '/v1/relay'
 const HANDSHAKE_TIMEOUT_MS = 8_000
+// RFC 6455 §7.4.1
+const POLICY = 1008
 /** What waits because the network takes no more; frames beyond it are dropped, as a full queue of a router would. */
 const MAX_WAITING = 1024 * 1024
 
@@ -39,7 +41,10 @@ export class RelaySocket {
     this.#socket.on('error', (error) => {
       this.#reason = reasonOf(error)
     })
-    this.#socket.on('close', () => this.#onClose())
+    this.#socket.on('close', (code, reason) => {
+      if (code === POLICY) this.#reason = refusalText(reason.toString('latin1'))
+      this.#onClose()
+    })
   }
 
   send(frame: Uint8Array): void {
@@ -75,6 +80,12 @@ export class RelaySocket {
     this.#isClosed = true
     this.#events.onClose(this.#reason)
   }
+}
+
+/** What the relay says why it hangs up. */
+function refusalText(code: string): string {
+  if (code === 'coordinator-unknown' || code === 'chain-foreign') return 'it is the relay of another mesh'
+  return /^[a-z-]{1,40}$/.test(code) ? `it refuses this device: ${code}` : 'it refuses this device'
 }
 
 function relayUrl(place: string): string {

@@ -1,5 +1,3 @@
-import { messageOf } from './agent-error.ts'
-
 /** Why a connection could not be made, or broke, for people. */
 export function reasonOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
@@ -15,6 +13,6 @@ export function reasonOf(error: Error): string {
     case 'ETIMEDOUT':
       return 'it does not answer'
     default:
-      return /timed out/.test(error.message) ? 'it does not answer' : messageOf(error)
+      return /timed out/.test(error.message) ? 'it does not answer' : error.message
   }
 }

@@ -1,0 +1,88 @@
+import { MAX_RELAYS, type NetmapRelay, type Params, type RelaySummary, type Result } from '@weft/coordinator-protocol'
+import type { AccountId, PublicKey } from '@weft/keys'
+import type { RelayRow, StoreTransaction } from '@weft/storage'
+import type { Coordinator } from './coordinator.ts'
+import type { Outcome } from './outcome.ts'
+import { Refusal } from './refusal.ts'
+import type { RelayVisits } from './relay-visits.ts'
+
+/** The relays of the mesh: the one beside the coordinator, and those that its owner added. */
+export class MeshRelays {
+  readonly #coordinator: Coordinator
+  readonly #coordinatorKey: PublicKey<'coordinator'>
+  readonly #visits: RelayVisits
+  readonly #beside: readonly NetmapRelay[]
+  readonly #seconds: () => number
+  #added: readonly RelayRow[]
+
+  constructor(options: {
+    readonly coordinator: Coordinator
+    readonly coordinatorKey: PublicKey<'coordinator'>
+    readonly visits: RelayVisits
+    readonly beside: readonly NetmapRelay[]
+    /** As the database holds them. */
+    readonly added: readonly RelayRow[]
+    readonly seconds: () => number
+  }) {
+    this.#coordinator = options.coordinator
+    this.#coordinatorKey = options.coordinatorKey
+    this.#visits = options.visits
+    this.#beside = options.beside
+    this.#seconds = options.seconds
+    this.#added = options.added
+    this.#visits.keep(this.#added)
+  }
+
+  list(): Result<'relay-list'> {
+    return {
+      mesh: this.#coordinator.state.id,
+      coordinatorKey: this.#coordinatorKey,
+      relays: this.#added.map((row) => this.#summaryOf(row)),
+    }
+  }
+
+  /** Once it has answered, at each of its places. @throws {Refusal} `relay-refused`, `not-allowed`, `busy`. */
+  async add(account: AccountId, { places }: Params<'relay-add'>): Promise<Result<'relay-add'>> {
+    this.#coordinator.requireFirst(account)
+    const { id, stunPort } = await this.#visits.check(places)
+    const row: RelayRow = { id, places, stunPort, added: this.#seconds() }
+    await this.#change(account, async (transaction) => {
+      const others = (await transaction.relays()).filter((each) => each.id !== id)
+      if (this.#beside.length + others.length >= MAX_RELAYS)
+        throw new Refusal('busy', `there are ${MAX_RELAYS} relays: remove one first`)
+      await transaction.putRelay(row)
+    })
+    return { relay: this.#summaryOf(row) }
+  }
+
+  /** By its id, the beginning of it, or a URL. @throws {Refusal} `not-found`, `not-allowed`. */
+  async remove(account: AccountId, { relay: text }: Params<'relay-remove'>): Promise<Result<'relay-remove'>> {
+    this.#coordinator.requireFirst(account)
+    const [found, another] = this.#added.filter(({ id, places }) => id.startsWith(text) || places.includes(text))
+    if (found === undefined || another !== undefined)
+      throw new Refusal(
+        'not-found',
+        `${another === undefined ? 'no' : 'more than one'} relay is called so; see relay list`,
+      )
+    await this.#change(account, (transaction) => transaction.removeRelay(found.id))
+    return { id: found.id, places: found.places }
+  }
+
+  async #change(account: AccountId, work: (transaction: StoreTransaction) => Promise<void>): Promise<void> {
+    this.#added = await this.#coordinator.changeAsOwner(account, async (transaction): Promise<Outcome<RelayRow[]>> => {
+      await work(transaction)
+      const added = await transaction.relays()
+      const all = [...this.#beside, ...added.map(netmapRelayOf)]
+      return { result: added, changed: [], relays: { all, number: await transaction.nextNumber() } }
+    })
+    this.#visits.keep(this.#added)
+  }
+
+  #summaryOf({ id, places, stunPort }: RelayRow): RelaySummary {
+    return { id, places, ...(stunPort === undefined ? {} : { stunPort }), ...this.#visits.standing(id) }
+  }
+}
+
+export function netmapRelayOf({ id, places, stunPort }: RelayRow): NetmapRelay {
+  return { id, places, ...(stunPort === undefined ? {} : { stunPort }) }
+}

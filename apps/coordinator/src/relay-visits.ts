@@ -1,0 +1,115 @@
+import type { Clock, Logger } from '@weft/base'
+import type { RelaySummary } from '@weft/coordinator-protocol'
+import type { NodeId, PrivateKey } from '@weft/keys'
+import { RelayLink, type RelayWelcome } from '@weft/relay/link'
+import type { RelayClientState } from '@weft/relay-protocol'
+import type { RelayRow } from '@weft/storage'
+import { Refusal } from './refusal.ts'
+
+/** Whoever asked waits 10 s. */
+const CHECK_MS = 7_000
+
+interface Visit {
+  readonly link: RelayLink
+  standing: Pick<RelaySummary, 'state' | 'rttMs' | 'reason'>
+}
+
+interface VisitOptions {
+  readonly coordinatorKey: PrivateKey<'coordinator'>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** The coordinator's own connections to the relays of its mesh that run elsewhere. */
+export class RelayVisits {
+  readonly #options: VisitOptions
+  readonly #visits = new Map<NodeId, Visit>()
+
+  constructor(options: VisitOptions) {
+    this.#options = options
+  }
+
+  /** The one relay that all of the places lead to. @throws {Refusal} `relay-refused`. */
+  async check(places: readonly string[]): Promise<{ readonly id: NodeId; readonly stunPort: number | undefined }> {
+    const [first, ...others] = await Promise.all(places.map((place) => this.#ask(place)))
+    if (first === undefined) throw new Refusal('relay-refused', 'a relay has a URL: give one')
+    const other = others.findIndex(({ relay }) => relay !== first.relay)
+    if (other >= 0)
+      throw new Refusal(
+        'relay-refused',
+        `another relay answers at ${places[other + 1]}: add it by a command of its own`,
+      )
+    return { id: first.relay, stunPort: first.stunPort }
+  }
+
+  /** Keeps a connection to each of them, and to no other. */
+  keep(relays: readonly RelayRow[]): void {
+    const wanted = new Set(relays.map(({ id }) => id))
+    for (const [id, { link }] of this.#visits) {
+      if (wanted.has(id)) continue
+      link.stop()
+      this.#visits.delete(id)
+    }
+    for (const { id, places } of relays) {
+      const visit = this.#visits.get(id)
+      if (visit === undefined) this.#visits.set(id, this.#visit(id, places))
+      else visit.link.setPlaces(places)
+    }
+  }
+
+  standing(relay: NodeId): Visit['standing'] {
+    return this.#visits.get(relay)?.standing ?? { state: 'away' }
+  }
+
+  stop(): void {
+    this.keep([])
+  }
+
+  #visit(relay: NodeId, places: readonly string[]): Visit {
+    const visit: Visit = {
+      standing: { state: 'away' },
+      link: this.#open(places, { onState: (state) => this.#onState(relay, visit, state) }, relay),
+    }
+    return visit
+  }
+
+  #onState(relay: NodeId, visit: Visit, state: RelayClientState): void {
+    if (visit.standing.state !== state.state) this.#options.logger.info(`relay ${state.state}`, { relay })
+    if (state.state === 'away') visit.standing = { state: 'away', reason: state.reason }
+    else visit.standing = { state: 'connected', ...(state.rttMs === undefined ? {} : { rttMs: state.rttMs }) }
+  }
+
+  #open(
+    places: readonly string[],
+    listener: ConstructorParameters<typeof RelayLink>[0]['listener'],
+    relay?: NodeId,
+  ): RelayLink {
+    const { coordinatorKey: key, clock } = this.#options
+    const wanted = relay === undefined ? {} : { relay }
+    return new RelayLink({ places, visitor: { kind: 'coordinator', key }, clock, listener, ...wanted })
+  }
+
+  async #ask(place: string): Promise<RelayWelcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<RelayWelcome>()
+    const fail = (reason: string) =>
+      reject(
+        new Refusal(
+          'relay-refused',
+          `no relay of this mesh answers at ${place}: ${reason}; start one there with weft serve --only relay --mesh FILE`,
+        ),
+      )
+    const link = this.#open([place], {
+      onWelcome: resolve,
+      onState: (state) => {
+        if (state.state === 'away') fail(state.reason)
+      },
+    })
+    const timer = setTimeout(() => fail('it does not answer'), CHECK_MS)
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      link.stop()
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { silentLogger } from '@weft/base'
+import { callControl } from '@weft/control-socket'
+import type { RelaySummary, Result } from '@weft/coordinator-protocol'
+import { systemClock } from '@weft/linux'
+import { type MeshDescription, type RunningRelay, startRelay } from '@weft/relay'
+import { TestCoordinator } from './test-coordinator.ts'
+import { Refused, type TestChannel, TestNode } from './test-node.ts'
+
+describe('a relay elsewhere', () => {
+  it('is added by its URL, told to all nodes with its STUN port, and to those that come later', async () => {
+    await using world = await World.enter()
+    const relay = await world.relay()
+    const { relay: added } = await world.owner.request('relay-add', { places: [relay.url] })
+    assert.deepEqual([added.id, added.stunPort, added.places], [relay.running.id, relay.stunPort, [relay.url]])
+    await world.owner.until(() => world.told().length === 1)
+    assert.deepEqual(world.told(), [{ id: relay.running.id, places: [relay.url], stunPort: relay.stunPort }])
+    const later = await new TestNode(await world.coordinator.link(), 'later').enter(world.coordinator.port)
+    assert.deepEqual(later.netmap?.relays, world.told())
+    await later.close()
+  })
+
+  it('is visited by the coordinator for as long as it is one of the mesh, also after a restart', async () => {
+    await using world = await World.enter()
+    const relay = await world.relay()
+    await world.owner.request('relay-add', { places: [relay.url] })
+    await world.stands('connected')
+    await world.coordinator.stop()
+    await world.coordinator.start()
+    await world.stands('connected')
+    await relay.stop()
+    await world.stands('away')
+  })
+
+  it('is removed by its id or its URL, and nodes are told', async () => {
+    await using world = await World.enter()
+    const relay = await world.relay()
+    for (const name of [relay.running.id, relay.running.id.slice(0, 8), relay.url]) {
+      await world.owner.request('relay-add', { places: [relay.url] })
+      await world.owner.until(() => world.told().length === 1)
+      assert.equal((await world.owner.request('relay-remove', { relay: name })).id, relay.running.id)
+      await world.owner.until(() => world.told().length === 0)
+    }
+    await world.isRefused(world.owner.request('relay-remove', { relay: 'nobody' }), 'not-found', /relay list/)
+  })
+
+  it('that is of another mesh, is none, or does not answer is refused, and nothing is told', async () => {
+    await using world = await World.enter()
+    await using other = await World.enter()
+    const foreign = await other.relay()
+    const own = await world.relay()
+    const second = await world.relay()
+    const add = (...places: readonly string[]) => world.owner.request('relay-add', { places })
+    await world.isRefused(add(foreign.url), 'relay-refused', /another mesh/)
+    await world.isRefused(add(`http://127.0.0.1:${world.coordinator.port}`), 'relay-refused', /no relay of this mesh/)
+    await world.isRefused(add('http://127.0.0.1:9'), 'relay-refused', /nothing listens/)
+    await world.isRefused(add(own.url, second.url), 'relay-refused', /another relay answers/)
+    assert.deepEqual((await world.list()).relays, [])
+  })
+})
+
+class TestRelay {
+  readonly running: RunningRelay
+  readonly #directory: string
+
+  constructor(running: RunningRelay, directory: string) {
+    this.running = running
+    this.#directory = directory
+  }
+
+  get url(): string {
+    return this.running.reachableAt[0] ?? ''
+  }
+
+  get stunPort(): number | undefined {
+    return this.running.stunPorts[0]
+  }
+
+  async stop(): Promise<void> {
+    await this.running.close()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** A coordinator without a relay beside it, and a device of its owner. */
+class World implements AsyncDisposable {
+  readonly coordinator: TestCoordinator
+  readonly owner: TestChannel
+  readonly #relays: TestRelay[] = []
+
+  private constructor(coordinator: TestCoordinator, owner: TestChannel) {
+    this.coordinator = coordinator
+    this.owner = owner
+  }
+
+  static async enter(): Promise<World> {
+    const coordinator = await TestCoordinator.start()
+    const owner = await new TestNode(await coordinator.link(), 'owner').enter(coordinator.port)
+    return new World(coordinator, owner)
+  }
+
+  told() {
+    return this.owner.netmap?.relays ?? []
+  }
+
+  async list(): Promise<Result<'relay-list'>> {
+    return (await callControl(join(this.coordinator.directory, 'coordinator.sock'), 'relay-list', {})) as never
+  }
+
+  async relay(): Promise<TestRelay> {
+    const { mesh, coordinatorKey } = await this.list()
+    const directory = mkdtempSync(join(tmpdir(), 'weft-relay-'))
+    const description: MeshDescription = { mesh, coordinatorKey }
+    const running = await startRelay({
+      stateDirectory: directory,
+      mesh: description,
+      listen: { host: '127.0.0.1', port: 0 },
+      stunPort: await freePort(),
+      clock: systemClock,
+      logger: silentLogger,
+    })
+    const relay = new TestRelay(running, directory)
+    this.#relays.push(relay)
+    return relay
+  }
+
+  async stands(state: RelaySummary['state']): Promise<void> {
+    while ((await this.list()).relays[0]?.state !== state) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+
+  async isRefused(asked: Promise<unknown>, code: string, why: RegExp): Promise<void> {
+    await assert.rejects(asked, (error) => error instanceof Refused && error.code === code && why.test(error.message))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.owner.close()
+    for (const relay of this.#relays) await relay.stop()
+    await this.coordinator[Symbol.asyncDispose]()
+  }
+}
+
+/** UDP. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  return port
+}

@@ -1,0 +1,122 @@
+import { assertNever, type Clock, CoreRunner, parseIp } from '@weft/base'
+import { nativeCrypto, systemRandom } from '@weft/crypto'
+import type { NodeId } from '@weft/keys'
+import { systemAlarm } from '@weft/linux'
+import {
+  RelayClient,
+  type RelayClientInput,
+  type RelayClientOutput,
+  type RelayClientState,
+  type RelayVisitor,
+} from '@weft/relay-protocol'
+import { RelaySocket } from './relay-socket.ts'
+
+export type RelayWelcome = Omit<Extract<RelayClientOutput<string>, { kind: 'welcome' }>, 'kind'>
+
+/** Who is told what comes by a relay. */
+export interface RelayLinkListener {
+  onState(state: RelayClientState): void
+  onDatagram?(from: NodeId, datagram: Uint8Array): void
+  onAbsent?(node: NodeId): void
+  /** Only to the coordinator, and before `connected`. */
+  onWelcome?(welcome: RelayWelcome): void
+}
+
+/** A `RelayClient` with its WebSockets. */
+export class RelayLink {
+  readonly #listener: RelayLinkListener
+  readonly #alarm = systemAlarm()
+  readonly #runner: CoreRunner<RelayClientInput<string>, RelayClientOutput<string>>
+  readonly #sockets = new Map<number, RelaySocket>()
+
+  constructor(options: {
+    /** Whichever answers, where absent. */
+    readonly relay?: NodeId
+    /** Its URLs, `http(s)://…`. */
+    readonly places: readonly string[]
+    readonly visitor: RelayVisitor
+    readonly clock: Clock
+    readonly listener: RelayLinkListener
+  }) {
+    const { clock, listener, ...client } = options
+    this.#listener = listener
+    this.#runner = new CoreRunner<RelayClientInput<string>, RelayClientOutput<string>>({
+      core: new RelayClient({ crypto: nativeCrypto, random: systemRandom, ...client }),
+      clock,
+      alarm: this.#alarm,
+      act: (output) => this.#act(output),
+    })
+    this.#runner.tell({ kind: 'start' })
+  }
+
+  setPlaces(places: readonly string[]): void {
+    this.#runner.tell({ kind: 'places', places })
+  }
+
+  send(to: NodeId, datagram: Uint8Array): void {
+    this.#runner.tell({ kind: 'send', to, datagram })
+  }
+
+  doubt(): void {
+    this.#runner.tell({ kind: 'doubt' })
+  }
+
+  /** A connection from an address that is gone would be waited for in vain. */
+  networkChanged(addresses: ReadonlySet<string>): void {
+    for (const [connection, socket] of this.#sockets) {
+      const local = parseIp(socket.localAddress ?? '')
+      if (local === undefined || addresses.has(local)) continue
+      socket.close()
+      this.#sockets.delete(connection)
+      this.#runner.tell({ kind: 'closed', connection, reason: 'the network changed' })
+    }
+    this.#runner.tell({ kind: 'doubt' })
+  }
+
+  stop(): void {
+    this.#runner.tell({ kind: 'stop' })
+    this.#alarm.set(undefined, () => undefined)
+    for (const socket of this.#sockets.values()) socket.close()
+    this.#sockets.clear()
+  }
+
+  #act(output: RelayClientOutput<string>): void {
+    switch (output.kind) {
+      case 'connect':
+        this.#connect(output.connection, output.place)
+        return
+      case 'disconnect':
+        this.#sockets.get(output.connection)?.close()
+        this.#sockets.delete(output.connection)
+        return
+      case 'send':
+        this.#sockets.get(output.connection)?.send(output.frame)
+        return
+      case 'datagram':
+        this.#listener.onDatagram?.(output.from, output.datagram)
+        return
+      case 'absent':
+        this.#listener.onAbsent?.(output.node)
+        return
+      case 'welcome':
+        this.#listener.onWelcome?.(output)
+        return
+      case 'state':
+        this.#listener.onState(output)
+        return
+      default:
+        assertNever(output)
+    }
+  }
+
+  #connect(connection: number, place: string): void {
+    const socket = new RelaySocket(place, {
+      onMessage: (message) => this.#runner.tell({ kind: 'received', connection, message }),
+      onClose: (reason) => {
+        this.#sockets.delete(connection)
+        this.#runner.tell({ kind: 'closed', connection, reason })
+      },
+    })
+    this.#sockets.set(connection, socket)
+  }
+}
