@@ -290,6 +290,48 @@ test('a netmap of another mesh, with addresses or names of the internet, or for 
   await scene.reachesAgain(bob)
 })
 
+test('a revocation that nobody above the device signed changes nothing', async () => {
+  await using scene = await Scene.open()
+  const { alice, bob, hostile } = scene
+  const byRoot = hostile.revocationOf(bob, { key: hostile.root })
+  const altered = byRoot.with(byRoot.length - 1, (byRoot.at(-1) ?? 0) ^ 1)
+  const foreign = hostile.revocationOf(bob, { key: PrivateKey.generate('root', systemRandom) })
+  const besides = hostile.revocationOf(bob, hostile.inventAccount())
+  const revocations = [altered, foreign, besides, byRoot.slice(0, 50)].map(toBase64)
+  const told = hostile.tell(alice, (netmap) => ({ ...netmap, revocations, grants: [] }))
+  assert.equal(told.peers.length, 2)
+  await alice.until(({ dropped }) => (dropped['revocation-refused'] ?? 0) >= 3)
+  assert.equal(logged(alice, 'revocation refused'), 1)
+  const { refused, peers, state } = await alice.status()
+  assert.deepEqual([refused, peers.length, state], [[], 2, 'up'])
+  await scene.reachesAgain(bob)
+})
+
+test('the stolen root key revokes a device, and only then its name and address are another’s', async () => {
+  await using scene = await Scene.open()
+  const { alice, bob, hostile } = scene
+  const { id, name, address4 } = hostile.device(bob).claim
+  const heir = hostile.invent({ name, address4 })
+  const all = (netmap: Netmap) => ({ ...netmap, peers: [...netmap.peers, heir] })
+  hostile.tell(alice, all)
+  await alice.until(({ refused }) => refused.some((peer) => peer.id === heir.id))
+  const revocations = [toBase64(hostile.revocationOf(bob, { key: hostile.root }))]
+  hostile.tell(alice, (netmap) => ({ ...all(netmap), revocations }))
+  const status = await alice.until(({ peers }) => peers.some((peer) => peer.id === heir.id))
+  assert.deepEqual(
+    status.refused.map((each) => [each.id, each.reason]),
+    [[id, 'revoked']],
+  )
+  assert.deepEqual(status.moved, [])
+  assert.match(await weft(alice, 'status'), new RegExp(`refused .*\\(${id.slice(0, 8)}\\)`))
+  hostile.tell(alice, (netmap) => netmap)
+  const after = await alice.until(({ refused }) => refused.length === 1)
+  assert.deepEqual(
+    after.refused.map(({ reason }) => reason),
+    ['revoked'],
+  )
+})
+
 /** alice, bob and carol, who reach each other, and then the coordinator is taken over. */
 class Scene implements AsyncDisposable {
   readonly mesh: TestMesh

@@ -15,9 +15,11 @@ import {
   createCertificate,
   createChannelCertificate,
   createRecord,
+  createRevocation,
   encodeChain,
   generateNodeKeys,
   type NodeKeys,
+  type Revoker,
 } from '@weft/identity'
 import { type KeyRole, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -134,6 +136,25 @@ export class HostileCoordinator implements AsyncDisposable {
       online: true,
       ...claim,
     }
+  }
+
+  /** An account of its own, certified by the root. */
+  inventAccount(): Revoker {
+    const key = PrivateKey.generate('account', systemRandom)
+    const now = Math.floor(Date.now() / 1000)
+    const grants = { notBefore: now - 3600, notAfter: now + YEAR, grantsUntil: now + YEAR, tags: [] }
+    const certificate = createCertificate(
+      { kind: 'account', subject: key.publicKey(crypto), ...grants },
+      this.root,
+      crypto,
+    )
+    return { key, certificate }
+  }
+
+  revocationOf(agent: TestAgent, revoker: Revoker): Uint8Array {
+    const revoked = this.device(agent).keys.identity.publicKey(crypto)
+    const now = Math.floor(Date.now() / 1000)
+    return createRevocation({ revoked, signedAt: now, keptUntil: now + YEAR }, revoker, crypto)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -117,6 +117,7 @@ export class Membership {
     this.#revocations.take(stored.netmap?.revocations ?? [], now.wall)
     if (this.#revocations.isOwn) host.emit({ kind: 'removed', mesh: this.mesh })
     else if (stored.netmap !== undefined) this.#apply(stored.netmap, undefined)
+    this.#releaseRevoked()
     this.places.save()
   }
 
@@ -153,6 +154,7 @@ export class Membership {
       this.onRevocations([...(netmap.revocations ?? []), ...(change?.revocations ?? [])], now)
     this.#now = now
     if (this.#revocations.isOwn || !this.#apply(netmap, change)) return
+    this.#releaseRevoked()
     this.#saveAt ??= this.#savedAt === undefined ? now.instant : later(this.#savedAt, SAVE_EVERY)
     if (isPast(this.#saveAt, now.instant)) this.save(now)
   }
@@ -161,10 +163,9 @@ export class Membership {
     this.#now = now
     if (this.#revocations.isOwn || !this.#revocations.take(texts, now.wall)) return
     if (this.#revocations.isOwn) this.#onRemovedFromMesh()
-    const gone = [...this.peers.peers()].filter(({ identity }) => this.#isRevoked(identity))
     const self = this.#self()
     if (self !== undefined) this.peers.reconsider(self)
-    for (const { identity } of gone) this.places.release(identity.id)
+    this.#releaseRevoked()
   }
 
   onRelayed(from: NodeId, relay: NodeId, datagram: Uint8Array, now: Now): void {
@@ -423,6 +424,12 @@ export class Membership {
     const { path } = peer
     const isStillNamed = path?.kind === 'direct' && peer.claim.endpoints.includes(path.remote)
     if (!isStillNamed) this.#tunnels.renew(peer, this.#now)
+  }
+
+  /** Of those whose chains are at hand: by an account, only what is under it is revoked. */
+  #releaseRevoked(): void {
+    const revoked = [...this.peers.refused()].filter(({ reason }) => reason === 'revoked')
+    if (revoked.length > 0) this.places.release(new Set(revoked.map(({ claim }) => claim.id)))
   }
 
   #isRevoked({ keys }: VerifiedIdentity): boolean {

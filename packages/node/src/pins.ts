@@ -58,12 +58,12 @@ export class Pins {
     this.#set(kind, { value, id, seen: at })
   }
 
-  /** The device is out of the mesh for good: what it had may be another's. Whether it had something. */
-  release(id: NodeId): boolean {
+  /** The devices are out of the mesh for good: what they had may be others'. Whether they had something. */
+  release(ids: ReadonlySet<NodeId>): boolean {
     let had = false
     for (const places of Object.values(this.#places))
       for (const [value, pin] of places)
-        if (pin.id === id) {
+        if (ids.has(pin.id)) {
           places.delete(value)
           had = true
         }

@@ -92,9 +92,9 @@ export class Places {
     return own === undefined ? this.#trust(claimant, moved) : { kind: 'own', value: own.value }
   }
 
-  /** The device is revoked: what it had may be another's from now on. */
-  release(id: NodeId): void {
-    if (this.#pins.release(id)) this.#decided()
+  /** The devices are revoked: what they had may be others' from now on. */
+  release(ids: ReadonlySet<NodeId>): void {
+    if (this.#pins.release(ids)) this.#decided()
   }
 
   save(): void {
@@ -143,7 +143,9 @@ export class Places {
   /** All that proved who they are, with a tunnel or without. */
   #claimants(): readonly Claimant[] {
     const { id, peers } = this.#host
-    const refused = [...peers.refused()].filter(({ identity }) => identity !== undefined)
+    const refused = [...peers.refused()].filter(
+      ({ identity, reason }) => identity !== undefined && reason !== 'revoked',
+    )
     const others = [...peers.peers(), ...refused].map(({ claim }) => claim).filter((claim) => claim.id !== id)
     return [this.#host.offered() ?? [], others].flat()
   }

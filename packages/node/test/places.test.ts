@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { IpAddress } from '@weft/base'
+import { type IpAddress, toBase64 } from '@weft/base'
 import type { Netmap, NetmapPeer, NetmapRecord } from '@weft/coordinator-protocol'
+import { nativeCrypto as crypto } from '@weft/crypto'
+import { chainKeys, createRevocation } from '@weft/identity'
 import type { NodeId } from '@weft/keys'
 import type { StoredMembership, TrustOutcome } from '@weft/node'
 import { MAX_PINS } from '@weft/node'
@@ -139,8 +141,8 @@ test('what was a released device’s is the next one’s that is seen with it', 
   pins.pin('name', 'nas', a, START.wall)
   pins.pin('address', '100.80.0.1', a, START.wall)
   pins.pin('name', 'tv', b, START.wall)
-  assert.equal(pins.release(a), true)
-  assert.equal(pins.release(a), false)
+  assert.equal(pins.release(new Set([a])), true)
+  assert.equal(pins.release(new Set([a])), false)
   pins.pin('name', 'nas', b, START.wall)
   assert.deepEqual(
     pins.all().names.map(({ value, id }) => [value, id]),
@@ -150,6 +152,27 @@ test('what was a released device’s is the next one’s that is seen with it', 
     ],
   )
   assert.deepEqual(pins.all().addresses, [])
+})
+
+test('a revoked device’s name and address are the next one’s, whether it had a tunnel or not', () => {
+  const scene = new Scene()
+  const { bob, carol } = scene
+  const taken = { bob: { address4: carol.address4 }, carol: { name: 'bob', address4: bob.address4 } }
+  scene.tell(taken)
+  assert.deepEqual(scene.names(), ['alice'])
+  assert.equal(scene.alice.refusalOf('bob'), 'address-pinned')
+  scene.tell(taken, {}, { revocations: [scene.revocationOf(bob)] })
+  assert.deepEqual(
+    scene.alice.status().refused.map(({ id, reason }) => [id, reason]),
+    [[bob.id, 'revoked']],
+  )
+  assert.deepEqual(scene.alice.status().moved, [])
+  assert.deepEqual(scene.names(), ['alice', 'bob'])
+  assert.equal(scene.alice.node.names()[0]?.devices[1]?.addresses[0], bob.address4)
+  assert.deepEqual(scene.trust(bob.id), { kind: 'refused-peer', reason: 'revoked' })
+  scene.restart()
+  assert.deepEqual(scene.names(), ['alice', 'bob'])
+  assert.equal(scene.alice.node.names()[0]?.devices[1]?.addresses[0], bob.address4)
 })
 
 test('where there is no more room nothing is forgotten, and it is said once', () => {
@@ -218,14 +241,22 @@ class Scene {
     return this.alice.outputsOf('log').filter((each) => each.event === event)
   }
 
+  revocationOf(device: TestDevice): string {
+    const seconds = Math.floor(START.wall / 1000)
+    const fields = { revoked: chainKeys(device.chain).identityKey, signedAt: seconds, keptUntil: seconds + 86_400 }
+    return toBase64(createRevocation(fields, { key: this.mesh.root }, crypto))
+  }
+
   restart(): void {
     this.alice.tell({ kind: 'stop' })
     const { device } = this.alice
     const saved = this.alice.outputsOf('save-netmap').at(-1)
     const pins = this.alice.outputsOf('save-pins').at(-1)?.pins
+    const revoked = this.alice.outputsOf('save-revocations').at(-1)
     assert.ok(saved !== undefined && pins !== undefined)
     this.alice = new Machine(this.network, device, ['192.0.2.1'], 1)
     const { netmap, known } = saved
-    this.alice.startFrom({ ...this.mesh.membershipOf(device), netmap, known, pins })
+    const { revocations = [] } = revoked ?? {}
+    this.alice.startFrom({ ...this.mesh.membershipOf(device), netmap, known, pins, revocations })
   }
 }

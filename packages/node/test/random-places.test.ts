@@ -1,17 +1,17 @@
 /*
  * Random coordinators: netmaps in which devices come, go, are renamed, readdressed and swapped, by mistake or by malice; a
- * user who trusts some of them, and restarts. Whatever they do, a name or address that was seen with one device leads to no
- * other that was not trusted, as a slow model tells; and nothing is withheld that the model lets through.
+ * user who trusts some of them, devices that are revoked, and restarts. Whatever they do, a name or address that was seen with
+ * one device leads to no other that was not trusted, unless the one is revoked, as a slow model tells; and nothing is withheld that the model lets through.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type IpAddress, type Random, randomUint32 } from '@weft/base'
+import { type IpAddress, type Random, randomUint32, toBase64 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
-import { nodeAddress6 } from '@weft/identity'
+import { chainKeys, createRevocation, nodeAddress6 } from '@weft/identity'
 import type { NodeId } from '@weft/keys'
 import { Machine, SimulatedNetwork } from './simulated-network.ts'
-import { seededRandom, type TestDevice, TestMesh } from './test-mesh.ts'
+import { START, seededRandom, type TestDevice, TestMesh } from './test-mesh.ts'
 
 /** `RANDOM_PLACES=5000` for many, `FIRST_SEED=n` to begin elsewhere. */
 const COUNT = Number(process.env.RANDOM_PLACES ?? 60)
@@ -19,7 +19,7 @@ const FIRST_SEED = Number(process.env.FIRST_SEED ?? 1)
 const STEPS = 30
 const NAMES = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7']
 const ADDRESSES = [1, 2, 3, 4, 5, 6, 7, 8].map((host) => `100.80.1.${host}` as IpAddress)
-const seen = { withheld: 0, refused: 0, netmapRefused: 0, trusted: 0, own: 0, restarts: 0 }
+const seen = { withheld: 0, refused: 0, netmapRefused: 0, trusted: 0, own: 0, revoked: 0, restarts: 0 }
 
 test(`${COUNT} random coordinators lead no name or address to another device than the user trusts`, () => {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {
@@ -29,6 +29,8 @@ test(`${COUNT} random coordinators lead no name or address to another device tha
   for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what} came to pass`)
 })
 
+/** To which device a name or address leads on the node. */
+type Leads = (value: string) => NodeId | undefined
 type Claim = Pick<Netmap['self'], 'id' | 'name' | 'address4'>
 
 /** Whose a name or address is, by the book: the first that was seen with it, or whom the user named. */
@@ -36,19 +38,20 @@ class Model {
   readonly owners = new Map<string, NodeId>()
   self: Claim
   offered: Claim
-  /** In the order in which the node looks at them. */
-  claims: readonly Claim[] = []
+  #shown: readonly Claim[] = []
   #offeredClaims: readonly Claim[] = []
+  readonly #revoked = new Set<NodeId>()
 
   constructor(self: Claim) {
     this.self = self
     this.offered = self
   }
 
-  tell(self: Claim, claims: readonly Claim[]): void {
+  tell(self: Claim, claims: readonly Claim[], leads: Leads): void {
     this.offered = self
     this.#offeredClaims = claims
     this.#take()
+    this.#release(leads)
   }
 
   /** Whether there is something that cannot be trusted away. */
@@ -61,6 +64,16 @@ class Model {
     for (const value of wanted) this.owners.set(value, id)
     this.#take()
     return true
+  }
+
+  revoke(id: NodeId, leads: Leads): void {
+    this.#revoked.add(id)
+    this.#release(leads)
+  }
+
+  /** In the order in which the node looks at them. */
+  get claims(): readonly Claim[] {
+    return this.#shown.filter(({ id }) => !this.#revoked.has(id))
   }
 
   mayHave(id: NodeId, value: string): boolean {
@@ -78,10 +91,27 @@ class Model {
     return this.claims.filter(({ id, address4 }) => this.owners.get(address4) === id)
   }
 
+  /**
+   * What revoked devices had is free where the netmap shows them, for their chains tell that they are meant. Which of several
+   * that claim it is looked at first is the node's to choose: `leads` says whom it leads to there.
+   */
+  #release(leads: Leads): void {
+    const gone = this.#shown.filter(({ id }) => this.#revoked.has(id))
+    for (const { id } of gone) for (const [value, owner] of this.owners) if (owner === id) this.owners.delete(value)
+    for (const what of ['address4', 'name'] as const) {
+      for (const claim of [this.self, ...(what === 'name' ? this.reached() : this.claims)]) {
+        const chosen = leads(claim[what])
+        const isClaimed = [this.self, ...this.claims].some((each) => each.id === chosen && each[what] === claim[what])
+        if (isClaimed && chosen !== undefined && !this.owners.has(claim[what])) this.owners.set(claim[what], chosen)
+      }
+    }
+    this.#take()
+  }
+
   #take(): void {
     if (this.mayHave(this.offered.id, this.offered.address4)) {
       this.self = this.offered
-      this.claims = this.#offeredClaims
+      this.#shown = this.#offeredClaims
     }
     for (const { id, name, address4 } of [this.self, ...this.claims]) {
       if (!this.mayHave(id, address4)) continue
@@ -122,6 +152,7 @@ class World {
     const draw = this.#below(10)
     if (draw === 0) this.#restart()
     else if (draw <= 2) this.#trust()
+    else if (draw === 3 && this.#below(4) === 0) this.#revoke()
     else this.#tellOther()
     this.#check(`seed ${this.#seed}, step ${step}:\n${this.#steps.join('\n')}`)
   }
@@ -154,7 +185,7 @@ class World {
     })
     const netmap = { ...before, peers, self: { ...before.self, ...self } }
     this.#machine.tell({ kind: 'netmap', mesh: this.#mesh.mesh, netmap })
-    this.#model.tell(self, claims)
+    this.#model.tell(self, claims, this.#leads())
     this.#claims = claims
     this.#self = self
     if (this.#model.self !== self) seen.netmapRefused++
@@ -171,6 +202,28 @@ class World {
     else if (outcome?.kind === 'trusted' && outcome.moved.length > 0) seen.trusted++
   }
 
+  #revoke(): void {
+    const device = this.#pick(this.#peers)
+    this.#steps.push(`revoke ${device.id.slice(0, 4)}`)
+    seen.revoked++
+    const seconds = Math.floor(START.wall / 1000)
+    const fields = { revoked: chainKeys(device.chain).identityKey, signedAt: seconds, keptUntil: seconds + 86_400 }
+    const revocation = createRevocation(fields, { key: this.#mesh.root }, crypto)
+    this.#machine.tell({ kind: 'revocations', mesh: this.#mesh.mesh, revocations: [toBase64(revocation)] })
+    this.#model.revoke(device.id, this.#leads())
+  }
+
+  #leads(): Leads {
+    const { peers } = this.#machine.status()
+    const names = this.#machine.node.names()[0]?.devices ?? []
+    return (value) => {
+      const named = names.find(({ name }) => name === value)?.addresses[1]
+      return named === undefined
+        ? peers.find(({ addresses }) => addresses[0] === value)?.id
+        : this.#ids.get(named as IpAddress)
+    }
+  }
+
   #restart(): void {
     this.#steps.push('restart')
     seen.restarts++
@@ -178,10 +231,13 @@ class World {
     const { netmap, known } = this.#machine.outputsOf('save-netmap').at(-1) ?? assert.fail('saved')
     const pins = this.#machine.outputsOf('save-pins').at(-1)?.pins ?? assert.fail('saved')
     this.#network.machines.length = 0
-    const stored = { ...this.#mesh.membershipOf(this.#own), netmap, known, pins }
+    const revoked = this.#machine.outputsOf('save-revocations').at(-1)
+    const { revocations = [] } = revoked ?? {}
+    const stored = { ...this.#mesh.membershipOf(this.#own), netmap, known, pins, revocations }
     this.#machine = new Machine(this.#network, this.#own, ['192.0.2.1'], this.#seed).startFrom(stored)
     this.#machine.outputs.push({ kind: 'save-netmap', mesh: this.#mesh.mesh, netmap, known })
     this.#machine.outputs.push({ kind: 'save-pins', mesh: this.#mesh.mesh, pins })
+    if (revoked !== undefined) this.#machine.outputs.push(revoked)
     // What it refused it holds no more, and is told again.
     this.#tell(this.#self, this.#claims)
   }
