@@ -54,6 +54,8 @@ export class Coordinator {
   readonly #onRevoked: (revocations: readonly Uint8Array[]) => void
   #state: MeshState
   #copied: number | undefined
+  /** By what would be the revoked key's node: anybody may ask for one. */
+  readonly #revoked = new Map<NodeId, string>()
   #expecting: NodeJS.Timeout | undefined
 
   constructor(options: {
@@ -77,9 +79,9 @@ export class Coordinator {
     this.#files = files
     this.#disconnect = options.disconnect
     this.#onRevoked = options.onRevoked ?? (() => undefined)
-    this.#onRevoked(state.revocations.map(({ bytes }) => bytes))
     this.#state = state
     this.#crypto = crypto
+    this.#noteRevoked(state.revocations)
     this.#clock = clock
     this.#logger = logger
     this.#prefixes = [state.range, meshPrefix(state.rootKey, crypto)]
@@ -247,8 +249,7 @@ export class Coordinator {
 
   /** Because of which the node is no device any more: base64. */
   revocationOf(node: NodeId): string | undefined {
-    const revokesIt = ({ revoked }: RevocationRow) => nodeIdOf(revoked as PublicKey<'identity'>, this.#crypto) === node
-    return this.#state.devices.has(node) ? undefined : this.#state.revocations.find(revokesIt)?.text
+    return this.#state.devices.has(node) ? undefined : this.#revoked.get(node)
   }
 
   addRecord(account: AccountId, wish: Params<'name-add'>): Promise<NetmapRecord> {
@@ -360,6 +361,12 @@ export class Coordinator {
     return result
   }
 
+  #noteRevoked(revocations: readonly RevocationRow[]): void {
+    for (const { revoked, bytes } of revocations)
+      this.#revoked.set(nodeIdOf(revoked as PublicKey<'identity'>, this.#crypto), toBase64(bytes))
+    this.#onRevoked(revocations.map(({ bytes }) => bytes))
+  }
+
   #apply({ changed, removed = [], revocations = [], records, relays }: Outcome<unknown>): void {
     const made = records ?? relays
     const number = changed[0]?.changed ?? removed[0]?.device.changed ?? revocations[0]?.changed ?? made?.number
@@ -382,7 +389,7 @@ export class Coordinator {
       hasNewRecords: records !== undefined,
       hasNewRelays: relays !== undefined,
     })
-    if (revocations.length > 0) this.#onRevoked(revocations.map(({ bytes }) => bytes))
+    if (revocations.length > 0) this.#noteRevoked(revocations)
     for (const { device, revocation } of removed) this.#disconnect(device.id, revocation && toBase64(revocation.bytes))
   }
 }

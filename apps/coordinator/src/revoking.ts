@@ -61,7 +61,7 @@ export async function takeRevocations(
   for (const { revoked, issuer, keptUntil, bytes } of list.all()) {
     const known = (await transaction.revocationsOf([revoked])).find((each) => each.issuer === issuer)
     if (known !== undefined && known.keptUntil >= keptUntil) continue
-    if (known === undefined) await requireRoom(transaction)
+    if (known === undefined) await requireRoom(transaction, place.at)
     number ??= await transaction.nextNumber()
     const row = { revoked, issuer, keptUntil, bytes, changed: number }
     await transaction.putRevocation(row)
@@ -93,8 +93,12 @@ export async function requireNotRevoked(
 
 /** Forgets what nobody must know any more, and tells what is left. */
 export async function revocationsNow(transaction: StoreTransaction, at: WallTime): Promise<readonly RevocationRow[]> {
-  await transaction.removeRevocations(Math.floor((at - CLOCK_SKEW) / seconds(1)))
+  await forgetEnded(transaction, at)
   return transaction.revocations()
+}
+
+async function forgetEnded(transaction: StoreTransaction, at: WallTime): Promise<void> {
+  await transaction.removeRevocations(Math.floor((at - CLOCK_SKEW) / seconds(1)))
 }
 
 async function signedFor(
@@ -107,14 +111,16 @@ async function signedFor(
   const signedAt = Math.floor(at / seconds(1))
   const keptUntil = chainEnd(chain)
   if (signer === undefined || account === undefined || signedAt > keptUntil) return undefined
-  await requireRoom(transaction)
+  await requireRoom(transaction, at)
   const revoker = { key: signer.key, certificate: account.certificate }
   const bytes = createRevocation({ revoked: identityKey, signedAt, keptUntil }, revoker, crypto)
   const { revoked, issuer } = readRevocation(bytes, mesh, crypto)
   return { revoked, issuer, keptUntil, bytes, changed }
 }
 
-async function requireRoom(transaction: StoreTransaction): Promise<void> {
+async function requireRoom(transaction: StoreTransaction, at: WallTime): Promise<void> {
+  if ((await transaction.countRevocations()) < MAX_REVOCATIONS) return
+  await forgetEnded(transaction, at)
   if ((await transaction.countRevocations()) >= MAX_REVOCATIONS)
     throw new Refusal(
       'busy',

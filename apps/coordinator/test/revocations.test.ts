@@ -172,7 +172,11 @@ describe('a revocation that was signed elsewhere', () => {
 
   it('is refused when nodes would not remember it', async () => {
     await using mesh = await Mesh.enter()
-    const full = { countRevocations: async () => MAX_REVOCATIONS, revocationsOf: async () => [] }
+    const full = {
+      countRevocations: async () => MAX_REVOCATIONS,
+      removeRevocations: async () => undefined,
+      revocationsOf: async () => [],
+    }
     const { takeRevocations } = await import('../src/revoking.ts')
     const place = { mesh: mesh.id, crypto, at: wallTime(Date.now()) }
     const bytes = mesh.revokedByRoot(mesh.nasNode.keys.identity.publicKey(crypto))

@@ -1,4 +1,4 @@
-import { fromBase64, type WallTime, wallTime } from '@weft/base'
+import { fromBase64, toBase64, type WallTime, wallTime } from '@weft/base'
 import { type ChainKeys, chainKeys, IdentityError, type Revocation, RevocationList } from '@weft/identity'
 import type { CryptoProvider } from '@weft/keys'
 import type { Log } from './node-interface.ts'
@@ -27,7 +27,8 @@ export class Revocations {
     this.#host = host
     this.#list = new RevocationList(stored.mesh, host.crypto)
     this.#own = chainKeys(stored.chain)
-    for (const bytes of stored.revocations ?? []) this.#add(bytes, at)
+    for (const bytes of stored.revocations ?? [])
+      if (this.#add(bytes, at) !== undefined) this.#taken.add(toBase64(bytes))
   }
 
   /** Whether there is something new. What does not hold changes nothing. */

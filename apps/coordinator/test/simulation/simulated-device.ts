@@ -240,6 +240,9 @@ export class SimulatedDevice {
       case 'save-pins':
         this.#save({ pins: output.pins })
         return
+      case 'save-revocations':
+        this.#save({ revocations: output.revocations })
+        return
       case 'save-timestamp':
         this.#save({ latestTimestamp: output.bound })
         return
@@ -278,6 +281,7 @@ export class SimulatedDevice {
         return
       }
       case 'removed':
+        node.handle({ kind: 'revocations', mesh, revocations: [output.revocation] }, this.now)
         return
       case 'answer':
         if (output.token === 1) this.#onLinkOpened(output)
