@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the lockfile names, once for each lockfile; with --tests also the Debian packages of the tests.
+# Installs what the lockfile names, once for each lockfile; with --tests also the Debian packages of the tests, and unpacks those
+# that would take over the machine they are installed on.
 # Everything it says goes to stderr: stdout belongs to the command that follows.
 set -eu
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
@@ -48,6 +49,38 @@ install_test_packages() {
     fail "apt-get could not install$missing: see its message above"
 }
 
+# Machines of the lab have them over their /usr, and the machine itself as good as not.
+unpack_test_packages() {
+  cache=$root/.tool-cache/packages
+  missing=
+  while read -r name; do
+    case $name in '' | '#'*) continue ;; esac
+    [ -d "$cache/$name" ] || missing="$missing $name"
+  done <"$root/scripts/unpacked-packages.txt"
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "weft: some tests need these packages, which only root on Debian can unpack by itself:$missing" >&2
+    return 0
+  fi
+  echo "weft: unpacking for the tests:$missing" >&2
+  apt-get update -qq >&2 || fail 'apt-get could not update its lists: see its message above'
+  for name in $missing; do unpack "$name" >&2 || fail "$name could not be unpacked: see the message above"; done
+}
+
+unpack() (
+  rm -rf "$cache/$1.new"
+  mkdir -p "$cache/$1.new/archives/partial"
+  cd "$cache/$1.new"
+  apt-get install -y -qq --reinstall --no-install-recommends --download-only -o Dir::Cache::archives="$PWD/archives" "$1" || exit 1
+  for archive in archives/*.deb; do dpkg-deb -x "$archive" . || exit 1; done
+  rm -r archives
+  # As on the machine, where these are links into /usr.
+  for folder in bin sbin lib lib64; do
+    [ ! -d $folder ] || { mkdir -p usr/$folder && cp -a $folder/. usr/$folder/ && rm -r $folder; } || exit 1
+  done
+  mv "$cache/$1.new" "$cache/$1"
+)
+
 if ! is_set_up; then
   # Two first starts at once wait for each other here. The lock is the folder's own, so that nothing new needs to be writable.
   exec 9<"$root"
@@ -55,4 +88,7 @@ if ! is_set_up; then
   is_set_up || install_node_modules
   exec 9<&-
 fi
-if [ "${1:-}" = --tests ]; then install_test_packages; fi
+if [ "${1:-}" = --tests ]; then
+  install_test_packages
+  unpack_test_packages
+fi

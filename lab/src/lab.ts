@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Machine } from './machine.ts'
+import { Machine, type MachineOptions } from './machine.ts'
 import { directoryOf, namespaceName, remove, sweepDeadLabs } from './remains.ts'
 import { Switch, type SwitchNetwork } from './switch.ts'
 import { LabError } from './system-command.ts'
@@ -38,10 +38,19 @@ export class Lab implements Disposable {
   }
 
   /** A machine on the switch given, else on the only one there is. */
-  machine(name: string, options: { readonly on?: Switch } = {}): Machine {
+  machine(
+    name: string,
+    options: { readonly on?: Switch; readonly packages?: MachineOptions['packages'] } = {},
+  ): Machine {
     const attachTo = options.on ?? (this.#switches.length === 1 ? this.#switches[0] : undefined)
     if (attachTo === undefined && this.#switches.length > 1) throw new LabError(`on which switch is ${name}?`)
-    const made = Machine.create({ name, ...this.#place(name), ...(attachTo === undefined ? {} : { attachTo }) })
+    const { packages = [] } = options
+    const made = Machine.create({
+      name,
+      ...this.#place(name),
+      packages,
+      ...(attachTo === undefined ? {} : { attachTo }),
+    })
     this.#machines.push(made)
     return made
   }

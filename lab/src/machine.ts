@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { type RequirementName, unpackedPackage } from '@weft/testing/requirements'
 import { Capture } from './capture.ts'
 import { LabProcess, type Outcome } from './lab-process.ts'
 import { addNamespace, killProcesses, NAMESPACE_FILES, processesIn, removeNamespace } from './remains.ts'
@@ -13,20 +14,35 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const SHELL = ['bash', '--norc', '-i']
 
 /**
- * Each machine has its own /run, /var/lib, home and host name, so that every default of weft is the machine's own. The
- * rest of the file system is shared, also this repository, wherever it lies. `exec` keeps the process id, so that a signal
- * reaches the program itself.
+ * Each machine has its own /run, /var/lib, home and host name, so that every default of weft is the machine's own. One
+ * with packages has them over the host's /usr, and a copy of /etc. The rest of the file system is shared, also this repository,
+ * wherever it lies. `exec` keeps the process id, so that a signal reaches the program itself.
  */
 const BOOT = `
 hostname "$LAB_HOST"
+if [ -n "$LAB_USR" ]; then
+  mount -t overlay overlay -o "ro,lowerdir=$LAB_USR" /usr
+  mount --rbind "$LAB_FILES/etc" /etc
+fi
 case $LAB_REPOSITORY in /run/* | /var/lib/*)
   mkdir -p "$LAB_FILES$LAB_REPOSITORY"
   mount --bind "$LAB_REPOSITORY" "$LAB_FILES$LAB_REPOSITORY"
 esac
 mount --rbind "$LAB_FILES/run" /run
 mount --rbind "$LAB_FILES/var/lib" /var/lib
-unset LAB_HOST LAB_FILES LAB_REPOSITORY
+unset LAB_HOST LAB_FILES LAB_REPOSITORY LAB_USR
 exec "$@"`
+
+const NO_RESOLVER = '# a machine of the lab\n'
+
+export interface MachineOptions {
+  readonly name: string
+  readonly namespace: string
+  readonly directory: string
+  readonly attachTo?: Switch
+  /** Unpacked, not installed: `unpackedPackage`. */
+  readonly packages?: readonly RequirementName[]
+}
 
 export interface RunOptions {
   readonly input?: string
@@ -42,31 +58,32 @@ export class Machine {
   readonly directory: string
   readonly v4: string | undefined
   readonly v6: string | undefined
+  readonly #packages: readonly RequirementName[]
   #processes = 0
 
-  private constructor(name: string, namespace: string, directory: string, port: { v4?: string; v6?: string }) {
+  private constructor(
+    { name, namespace, directory, packages = [] }: MachineOptions,
+    port: { v4?: string; v6?: string },
+  ) {
     this.name = name
     this.namespace = namespace
     this.directory = directory
+    this.#packages = packages
     this.v4 = port.v4 === undefined ? undefined : bare(port.v4)
     this.v6 = port.v6 === undefined ? undefined : bare(port.v6)
   }
 
   /** A machine with the interface `eth0` in the switch, or with none. */
-  static create(options: {
-    readonly name: string
-    readonly namespace: string
-    readonly directory: string
-    readonly attachTo?: Switch
-  }): Machine {
-    const { name, namespace, directory, attachTo } = options
+  static create(options: MachineOptions): Machine {
+    const { name, namespace, directory, attachTo, packages = [] } = options
     addNamespace(namespace)
     for (const path of ['run', 'var/lib', 'home', 'log'])
       mkdirSync(join(directory, path), { recursive: true, mode: 0o755 })
     mkdirSync(join(NAMESPACE_FILES, namespace), { recursive: true })
     // Mounted over the host's, which a resolver of weft would otherwise write to.
-    writeFileSync(join(NAMESPACE_FILES, namespace, 'resolv.conf'), '# a machine of the lab\n')
-    return new Machine(name, namespace, directory, attachTo?.attach(name, namespace) ?? {})
+    writeFileSync(join(NAMESPACE_FILES, namespace, 'resolv.conf'), NO_RESOLVER)
+    if (packages.length > 0) copyEtc(join(directory, 'etc'), packages)
+    return new Machine(options, attachTo?.attach(name, namespace) ?? {})
   }
 
   /** A second cable: `port` in that switch; the addresses that it got. */
@@ -82,14 +99,15 @@ export class Machine {
     return address
   }
 
-  /** Where a file of the machine lies for the test: of `/run` or `/var/lib`. */
+  /** Where a file of the machine lies for the test: of `/run` or `/var/lib`, and of `/etc` where it has packages. */
   path(inside: string): string {
     return join(this.directory, inside)
   }
 
   /** Its `/etc/resolv.conf`, written in place. */
   writeResolvConf(text: string): void {
-    writeFileSync(join(NAMESPACE_FILES, this.namespace, 'resolv.conf'), text)
+    const etc = this.#packages.length > 0 ? this.path('etc') : join(NAMESPACE_FILES, this.namespace)
+    writeFileSync(join(etc, 'resolv.conf'), text)
   }
 
   /** Runs to its end. */
@@ -209,8 +227,21 @@ export class Machine {
       LAB_HOST: this.name,
       LAB_FILES: this.directory,
       LAB_REPOSITORY: REPOSITORY,
+      LAB_USR:
+        this.#packages.length > 0
+          ? [...this.#packages.map((name) => join(unpackedPackage(name), 'usr')), '/usr'].join(':')
+          : '',
     }
   }
+}
+
+/** The host's, with the packages' own, and without what the host asks for names. */
+function copyEtc(to: string, packages: readonly RequirementName[]): void {
+  mkdirSync(to)
+  for (const from of ['/etc', ...packages.map((name) => join(unpackedPackage(name), 'etc'))])
+    if (existsSync(from)) system('cp', '-a', `${from}/.`, to)
+  rmSync(join(to, 'resolv.conf'), { force: true })
+  writeFileSync(join(to, 'resolv.conf'), NO_RESOLVER)
 }
 
 /** Without its length. */

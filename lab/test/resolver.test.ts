@@ -74,6 +74,36 @@ describe('a plain resolv.conf', { skip: skipReason() || missing('dig', 'getent')
     await alice.machine.weftOk('down')
   })
 
+  claim('is left to a tool that keeps rewriting it, after four times', async () => {
+    await alice.machine.weftOk('up')
+    await finds('robert')
+    const theirs = 'nameserver 192.0.2.252'
+    const rewrites = `while :; do
+      if grep -q weft /etc/resolv.conf; then echo taken; fi
+      echo ${theirs} >/etc/resolv.conf
+      sleep 0.2
+    done`
+    const tool = alice.machine.spawn('sh', '-c', rewrites)
+    const { reason, resolvers } = await until(
+      'weft gives up',
+      async () => {
+        const found = await names()
+        return found.way === 'none' ? found : undefined
+      },
+      { timeout: 60_000 },
+    )
+    assert.match(reason, /another program keeps rewriting \/etc\/resolv\.conf/)
+    await tool.stop('SIGKILL')
+    // As weft found it, and the four times that it answered.
+    assert.equal(tool.lines.filter((line) => line === 'taken').length, 5)
+    assert.equal((await alice.machine.ok('dig', '+short', `@${resolvers[0]}`, 'robert.weft')).trim(), bob.v4)
+    await alice.machine.weftOk('down')
+    assert.equal(await text(), `${theirs}\n`)
+    await alice.machine.weftOk('up')
+    await finds('robert')
+    await alice.machine.weftOk('down')
+  })
+
   claim('leaves /etc/hosts alone', async () => {
     assert.equal(readFileSync('/etc/hosts', 'utf8').includes('weft'), false)
   })

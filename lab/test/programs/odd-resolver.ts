@@ -1,11 +1,13 @@
 /*
  * odd-resolver ADDRESS LOOP: a resolver on port 53 of the address that misbehaves by the first label of the name: `late` is not answered,
- * `liar` by TCP with a length that is a lie and by UDP cut off, `loop` is asked of the resolver LOOP, and others have the address 203.0.113.9.
+ * `liar` by TCP with a length that is a lie and by UDP cut off, `loop` is asked of the resolver LOOP, nothing is below `lan`
+ * and `weft` or without a dot, and others have the address 203.0.113.9.
  */
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { type DecodedPacket, decode, encode } from 'dns-packet'
 
+const NXDOMAIN = 3
 const [address = '', loop = ''] = process.argv.slice(2)
 const udp = createSocket('udp4')
 udp.on('message', (message, from) => {
@@ -41,6 +43,7 @@ function labelOf({ questions = [] }: DecodedPacket): string {
 
 function answerTo({ id, questions = [] }: DecodedPacket, label: string): Buffer {
   const name = questions[0]?.name ?? ''
+  if (/^[^.]*$|\.(?:lan|weft)$/.test(name)) return encode({ type: 'response', id, flags: 0x0180 | NXDOMAIN, questions })
   const count = label === 'long' ? 200 : 1
   const answers = Array.from(
     { length: count },

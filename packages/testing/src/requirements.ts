@@ -3,9 +3,9 @@
  * `CI=true` that is an error instead, for there the set-up is to be complete; but not for what is `optional`: no set-up gives it to a machine.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 
 interface Requirement {
   readonly isThere: () => boolean
@@ -14,6 +14,9 @@ interface Requirement {
 }
 
 const byPackages = 'run npm test as root on Debian, or install scripts/system-packages.txt'
+
+/** Where the packages lie that would take over the machine they are installed on: each in a folder of its own, by its name. */
+const UNPACKED = join(import.meta.dirname, '../../../.tool-cache/packages')
 
 const requirements = {
   root: { isThere: () => process.getuid?.() === 0, remedy: 'run npm test as root' },
@@ -26,6 +29,9 @@ const requirements = {
   dig: tool(),
   getent: tool(),
   nsd: tool(),
+  ssh: tool(),
+  'ssh-keygen': tool(),
+  'dbus-daemon': tool(),
   tcpdump: tool(),
   iperf3: tool(),
   unshare: tool(),
@@ -38,6 +44,10 @@ const requirements = {
   bash: tool(),
   zsh: tool(),
   fish: tool(),
+  openresolv: unpacked(),
+  'openssh-server': unpacked(),
+  'systemd-resolved': unpacked(),
+  'network-manager': unpacked(),
   script: tool(),
   man: tool(),
   mandoc: tool(),
@@ -52,6 +62,9 @@ const requirements = {
 } satisfies Readonly<Record<string, Requirement | ((name: string) => Requirement)>>
 
 export type RequirementName = keyof typeof requirements
+
+/** Where the files of a package lie that is unpacked and not installed. */
+export const unpackedPackage = (name: string): string => join(UNPACKED, name)
 
 /**
  * Why a test that needs all of these cannot run on this machine, or `false`: for the option `skip`.
@@ -76,6 +89,10 @@ function tool(): (name: string) => Requirement {
     isThere: () => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0,
     remedy: byPackages,
   })
+}
+
+function unpacked(): (name: string) => Requirement {
+  return (name) => ({ isThere: () => existsSync(unpackedPackage(name)), remedy: byPackages })
 }
 
 function canOpen(path: string): boolean {
