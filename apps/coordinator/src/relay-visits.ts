@@ -24,6 +24,8 @@ interface VisitOptions {
 export class RelayVisits {
   readonly #options: VisitOptions
   readonly #visits = new Map<NodeId, Visit>()
+  /** All that are known: a relay is told them with each connection. */
+  readonly #revocations: Uint8Array[] = []
 
   constructor(options: VisitOptions) {
     this.#options = options
@@ -57,6 +59,12 @@ export class RelayVisits {
     }
   }
 
+  /** Each relay is told, now or when it can be reached. */
+  revoke(revocations: readonly Uint8Array[]): void {
+    this.#revocations.push(...revocations)
+    for (const { link } of this.#visits.values()) link.revoke(revocations)
+  }
+
   standing(relay: NodeId): Visit['standing'] {
     return this.#visits.get(relay)?.standing ?? { state: 'away' }
   }
@@ -74,7 +82,9 @@ export class RelayVisits {
   }
 
   #onState(relay: NodeId, visit: Visit, state: RelayClientState): void {
-    if (visit.standing.state !== state.state) this.#options.logger.info(`relay ${state.state}`, { relay })
+    const isNew = visit.standing.state !== state.state
+    if (isNew) this.#options.logger.info(`relay ${state.state}`, { relay })
+    if (isNew && state.state === 'connected') visit.link.revoke(this.#revocations)
     if (state.state === 'away') visit.standing = { state: 'away', reason: state.reason }
     else visit.standing = { state: 'connected', ...(state.rttMs === undefined ? {} : { rttMs: state.rttMs }) }
   }

@@ -113,12 +113,17 @@ async function start(
   const relay = options.relay?.open({ mesh: files.mesh.id, id: relayId })
   if (relay !== undefined) started.defer(() => relay.close())
   const beside = options.relay === undefined ? [] : relayInNetmap(relayId, endpoints(), options.relay.stunPort)
+  const visits = new RelayVisits({ ...files, clock, logger })
+  started.defer(() => visits.stop())
   const coordinator = new Coordinator({
     files,
     state: await firstState(files, options, beside),
     tell: (subscribers, message) => channels.tell(subscribers, message),
     disconnect: (node, revocation) => desk.disconnect(node, revocation),
-    onRevoked: (revocations) => relay?.revoke(revocations),
+    onRevoked: (revocations) => {
+      relay?.revoke(revocations)
+      visits.revoke(revocations)
+    },
     crypto: nativeCrypto,
     random: systemRandom,
     clock,
@@ -127,8 +132,6 @@ async function start(
   })
   started.defer(() => coordinator.settled())
   const seconds = () => secondsOf(clock().wall)
-  const visits = new RelayVisits({ ...files, clock, logger })
-  started.defer(() => visits.stop())
   const relays = new MeshRelays({
     coordinator,
     coordinatorKey: files.coordinatorKey.publicKey(nativeCrypto),

@@ -10,6 +10,7 @@ import { callControl } from '@weft/control-socket'
 import type { RelaySummary, Result } from '@weft/coordinator-protocol'
 import { systemClock } from '@weft/linux'
 import { type MeshDescription, type RunningRelay, startRelay } from '@weft/relay'
+import { RelayLink } from '@weft/relay/link'
 import { TestCoordinator } from './test-coordinator.ts'
 import { Refused, type TestChannel, TestNode } from './test-node.ts'
 
@@ -36,6 +37,25 @@ describe('a relay elsewhere', () => {
     await world.stands('connected')
     await relay.stop()
     await world.stands('away')
+  })
+
+  it('is told who was revoked, at once, and again when it comes back: none of them is let in', async () => {
+    await using world = await World.enter()
+    const relay = await world.relay()
+    await world.owner.request('relay-add', { places: [relay.url] })
+    await world.stands('connected')
+    const nas = new TestNode(await world.coordinator.link(), 'nas')
+    const channel = await nas.enter(world.coordinator.port)
+    using member = new Member(nas, relay)
+    await member.until('connected')
+    await world.owner.request('remove', { device: 'nas' })
+    await member.until('away')
+    await channel.closed
+    const second = await world.relay()
+    await world.owner.request('relay-add', { places: [second.url] })
+    await world.stands('connected')
+    using again = new Member(nas, second)
+    await again.until('away')
   })
 
   it('is removed by its id or its URL, and nodes are told', async () => {
@@ -142,6 +162,33 @@ class World implements AsyncDisposable {
     await this.owner.close()
     for (const relay of this.#relays) await relay.stop()
     await this.coordinator[Symbol.asyncDispose]()
+  }
+}
+
+/** A device's connection to a relay. */
+class Member implements Disposable {
+  readonly #link: RelayLink
+  #state: string = 'connecting'
+
+  constructor({ chain, keys }: TestNode, relay: TestRelay) {
+    this.#link = new RelayLink({
+      places: [relay.url],
+      visitor: { kind: 'member', chain: chain ?? new Uint8Array(), identity: keys.identity },
+      clock: systemClock,
+      listener: {
+        onState: ({ state }) => {
+          this.#state = state
+        },
+      },
+    })
+  }
+
+  async until(state: string): Promise<void> {
+    while (this.#state !== state) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+
+  [Symbol.dispose](): void {
+    this.#link.stop()
   }
 }
 

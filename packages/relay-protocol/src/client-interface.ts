@@ -23,6 +23,8 @@ export type RelayClientInput<Place> =
   | { readonly kind: 'closed'; readonly connection: number; readonly reason?: string }
   | { readonly kind: 'received'; readonly connection: number; readonly message: Uint8Array }
   | { readonly kind: 'send'; readonly to: NodeId; readonly datagram: Uint8Array }
+  /** From the coordinator only. Dropped where there is no connection: all are told anew with the next. */
+  | { readonly kind: 'revoke'; readonly revocation: Uint8Array }
   /** The machine's network changed, or what goes by the relay is not answered: it has to show that it is there. */
   | { readonly kind: 'doubt' }
 

@@ -1,4 +1,5 @@
 import { type IpAddress, ipBytes, ipFromBytes, isZero, viewOf } from '@weft/base'
+import { MAX_REVOCATION_LENGTH } from '@weft/identity'
 import { SIGNATURE_LENGTH } from '@weft/keys'
 
 /*
@@ -19,6 +20,7 @@ const PONG = 7
 const DRAINING = 8
 const COORDINATOR = 9
 const WELCOME = 10
+const REVOCATION = 11
 
 const NODE_ID_LENGTH = 16
 export const NONCE_LENGTH = 32
@@ -51,6 +53,8 @@ export type Frame =
   | { readonly kind: 'coordinator'; readonly signature: Uint8Array }
   /** To the coordinator, which is let in: the relay's UDP port of STUN, if any, and where it hears the coordinator from. */
   | { readonly kind: 'welcome'; readonly stunPort: number | undefined; readonly seenAt: IpAddress }
+  /** From the coordinator: a key that is no more to be trusted. */
+  | { readonly kind: 'revocation'; readonly bytes: Uint8Array }
 
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
@@ -74,6 +78,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
       return framed(COORDINATOR, frame.signature)
     case 'welcome':
       return framed(WELCOME, welcomeBody(frame))
+    case 'revocation':
+      return framed(REVOCATION, frame.bytes)
   }
 }
 
@@ -117,6 +123,8 @@ function frameOf(type: number, body: Uint8Array): Frame | undefined {
       return body.length === SIGNATURE_LENGTH ? { kind: 'coordinator', signature: body } : undefined
     case WELCOME:
       return body.length === WELCOME_LENGTH ? readWelcome(body) : undefined
+    case REVOCATION:
+      return body.length > 0 && body.length <= MAX_REVOCATION_LENGTH ? { kind: 'revocation', bytes: body } : undefined
     default:
       return undefined
   }

@@ -101,6 +101,9 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
       case 'send':
         this.#onSend(input)
         break
+      case 'revoke':
+        if (phase.kind === 'connected') this.#send(phase.connection, { kind: 'revocation', bytes: input.revocation })
+        break
       case 'doubt':
         this.#onDoubt(now.instant)
         break

@@ -191,6 +191,7 @@ export class RelayHub {
     else if (state.kind === 'challenged' && frame.kind === 'coordinator')
       this.#onCoordinator(connection, state.nonce, frame.signature)
     else if (state.kind === 'admitted' && frame.kind === 'datagram') this.#forward(connection, state, frame, now)
+    else if (state.kind === 'coordinator' && frame.kind === 'revocation') this.revoke([frame.bytes], now)
     else if ((state.kind === 'admitted' || state.kind === 'coordinator') && frame.kind === 'ping')
       this.#say(connection, { kind: 'pong', token: frame.token.slice() })
     else if (state.kind !== 'over') this.#close(connection, 'message-malformed')

@@ -22,6 +22,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('absent' as const), node: id }),
   fc.record({ kind: fc.constantFrom('ping' as const, 'pong' as const), token }),
+  fc.record({ kind: fc.constant('revocation' as const), bytes: fc.uint8Array({ minLength: 1, maxLength: 830 }) }),
   fc.record({ kind: fc.constant('coordinator' as const), signature: fc.uint8Array({ minLength: 64, maxLength: 64 }) }),
   fc.record({
     kind: fc.constant('welcome' as const),

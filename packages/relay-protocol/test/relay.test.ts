@@ -186,6 +186,18 @@ test('the coordinator is let in by its key, is told what the relay knows, and is
   assert.match(coordinator.state, /^away/)
 })
 
+test('the coordinator tells a relay elsewhere who was revoked; a member tells it nothing', () => {
+  const world = new World()
+  const [alice, bob] = [world.node(), world.node()]
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  coordinator.revoke(alice)
+  assert.equal(world.hub.counts().revoked, 1)
+  assert.equal(world.hub.nodes, 1)
+  bob.revoke(coordinator)
+  assert.match(bob.state, /^away/)
+  assert.equal(world.hub.counts()['message-malformed'], 1)
+})
+
 test('another key is not let in as the coordinator, nor a member by the coordinator’s frame of another time', () => {
   const world = new World()
   const impostor = world.node({ coordinator: PrivateKey.generate('coordinator', world.random) })
@@ -228,13 +240,14 @@ class World {
     this.hub = new RelayHub({ mesh, id: RELAY, elsewhere, crypto, random: this.random, limits })
   }
 
-  revoke(node: TestNode, key = this.root): void {
+  revocationOf(node: TestNode, key = this.root): Uint8Array {
     const signedAt = Math.floor(this.clock.now().wall / 1000)
     const revoked = node.identity.publicKey(crypto)
-    this.hub.revoke(
-      [createRevocation({ revoked, signedAt, keptUntil: signedAt + 3600 }, { key }, crypto)],
-      this.clock.now(),
-    )
+    return createRevocation({ revoked, signedAt, keptUntil: signedAt + 3600 }, { key }, crypto)
+  }
+
+  revoke(node: TestNode, key?: PrivateKey<'root'>): void {
+    this.hub.revoke([this.revocationOf(node, key)], this.clock.now())
     this.run()
   }
 
@@ -319,6 +332,11 @@ class TestNode {
 
   send(to: { readonly id: NodeId }, text: string): void {
     this.client.handle({ kind: 'send', to: to.id, datagram: utf8(text) }, this.#world.clock.now())
+    this.#world.run()
+  }
+
+  revoke(node: TestNode): void {
+    this.client.handle({ kind: 'revoke', revocation: this.#world.revocationOf(node) }, this.#world.clock.now())
     this.#world.run()
   }
 

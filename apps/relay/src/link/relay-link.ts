@@ -57,6 +57,11 @@ export class RelayLink {
     this.#runner.tell({ kind: 'send', to, datagram })
   }
 
+  /** By the coordinator; it is told again by whoever hears `connected`. */
+  revoke(revocations: readonly Uint8Array[]): void {
+    for (const revocation of revocations) this.#runner.tell({ kind: 'revoke', revocation })
+  }
+
   doubt(): void {
     this.#runner.tell({ kind: 'doubt' })
   }
