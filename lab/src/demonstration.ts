@@ -2,7 +2,7 @@
 import type { LabMesh, MeshNode } from './mesh.ts'
 import { until } from './until.ts'
 
-const WEB_PORT = 8080
+const WEB_PORT = 80
 const PAGE = 'hello from carol'
 
 type Say = (line: string) => void
@@ -14,7 +14,8 @@ export async function demonstrate(nodes: readonly MeshNode[], mesh: LabMesh, say
   await servePage(carol)
   await alice.reaches(carol.v4)
   await command(alice, say, 'weft', 'status')
-  await command(alice, say, 'curl', '-s', '-m', '5', `http://${await placeOf(alice, carol)}:${WEB_PORT}/`)
+  await until('the page has a name', async () => (await alice.machine.run('getent', 'hosts', 'carol.weft')).code === 0)
+  await command(alice, say, 'curl', '-s', '-m', '5', 'http://carol.weft/')
   say('(bob loses its power)')
   bob.machine.kill()
   await command(alice, say, 'weft', 'ping', '-c', '1', 'bob')
@@ -28,13 +29,6 @@ export async function demonstrate(nodes: readonly MeshNode[], mesh: LabMesh, say
 async function servePage(node: MeshNode): Promise<void> {
   const server = `require('node:http').createServer((_, answer) => answer.end('${PAGE}\\n')).listen(${WEB_PORT}, '::', () => console.log('listening'))`
   await node.machine.spawn(process.execPath, '-e', server).line(/listening/)
-}
-
-/** By name where the machine's resolver asks weft, as it does outside of a lab's bare file system. */
-async function placeOf(from: MeshNode, to: MeshNode): Promise<string> {
-  const name = `${to.name}.weft`
-  const { code } = await from.machine.run('getent', 'hosts', name)
-  return code === 0 ? name : to.v4
 }
 
 async function command(node: MeshNode, say: Say, program: string, ...args: readonly string[]): Promise<void> {

@@ -43,7 +43,7 @@ function describe(nodes: readonly MeshNode[]): string {
         `  ${name.padEnd(7)} ${v4.padEnd(16)} ${v6.padEnd(40)} on the wire ${machine.address}`,
     ),
     '',
-    `Try:  weft status --watch      weft ping bob      curl http://${nodes.at(-1)?.v4}:8080/      weft link create`,
+    `Try:  weft status --watch      weft ping bob      curl http://${nodes.at(-1)?.name}.weft/      weft link create`,
     '',
   ].join('\n')
 }

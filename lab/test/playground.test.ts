@@ -23,7 +23,7 @@ test('the playground joins three machines, gives a shell, and takes all down at 
   for (const name of ['alice', 'bob', 'carol'])
     assert.match(output, new RegExp(`${name} +100\\.\\S+ +fd\\S+ +on the wire`))
   assert.match(output, /This is alice\./)
-  assert.match(output, /^hello from carol$/m)
+  assert.match(output, /^alice# curl .*http:\/\/carol\.weft\/\nhello from carol$/m)
   assert.match(output, /^\(bob loses its power\)$/m)
   assert.match(output, /bob: 0 of 1 answered/)
   assert.match(output, /\(bob is back\)[\s\S]*bob: 2 of 2 answered/)
