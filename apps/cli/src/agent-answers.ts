@@ -160,7 +160,9 @@ export function describePath(path: PeerPath): string {
       return path.endpoint === undefined ? 'direct' : `direct ${path.endpoint}`
     case 'relayed':
       return path.why === undefined ? 'relayed' : `relayed: ${path.why}`
-    default:
-      return path.kind
+    case 'idle':
+      return 'idle'
+    case 'none':
+      return 'no path'
   }
 }

@@ -78,6 +78,6 @@ export type RecordType = (typeof RECORD_TYPES)[number]
 /** In letters of either case. */
 export function parseRecordType(text: string): RecordType {
   const type = RECORD_TYPES.find((each) => each === text.toUpperCase())
-  if (type === undefined) throw new InvalidArgumentError(`it is one of ${RECORD_TYPES.join(', ')}.`)
+  if (type === undefined) throw new InvalidArgumentError(`It is one of ${RECORD_TYPES.join(', ')}.`)
   return type
 }

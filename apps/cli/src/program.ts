@@ -29,6 +29,7 @@ export function createProgram(): Command {
     .helpCommand('help [verb]', 'show help for a verb')
     .exitOverride()
     .configureOutput(complaints('weft'))
+    .configureHelp({ subcommandTerm: termOf, minWidthToWrap: 20 })
     .showHelpAfterError(false)
     .addHelpText(
       'after',
@@ -90,7 +91,7 @@ function addServe(program: Command): void {
       examples(
         'sudo weft serve',
         'sudo weft serve --backup /root/mesh.backup',
-        'weft serve --state ~/mesh --listen 0.0.0.0:7480 --public-url https://mesh.example.org',
+        'weft serve --state ~/mesh --public-url https://mesh.example.org',
         'weft serve --only relay --mesh mesh.json --state ~/relay',
       ),
     )
@@ -322,7 +323,10 @@ function addTrust(program: Command): void {
 }
 
 function addNames(program: Command): void {
-  const names = verb(program, 'names', 'Names of the mesh besides those of its devices')
+  const names = verb(program, 'names', 'Names of the mesh besides those of its devices').addHelpText(
+    'after',
+    examples('weft names list', 'weft names add --help'),
+  )
   verb(names, 'add', 'Add a record')
     .argument('<name>', 'a name below the mesh’s domain')
     .addArgument(new Argument('<type>', 'of the record').choices(RECORD_TYPES).argParser(parseRecordType))
@@ -428,6 +432,16 @@ function addHelpers(program: Command): void {
     .argument('[words...]')
     .helpOption(false)
     .action(async (words) => (await import('./verbs/complete-words.ts')).completeWords(program, words))
+}
+
+/** Without `[options]`, which every verb has. */
+function termOf(command: Command): string {
+  return [command.name(), ...command.registeredArguments.map((each) => placeOf(each))].join(' ')
+}
+
+function placeOf(argument: Argument): string {
+  const name = argument.name() + (argument.variadic ? '...' : '')
+  return argument.required ? `<${name}>` : `[${name}]`
 }
 
 /** Other settings, like `exitOverride`, are the parent's. */

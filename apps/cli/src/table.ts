@@ -1,3 +1,4 @@
+import { styleText } from 'node:util'
 import { cutTo, widthOf } from './text-width.ts'
 
 export interface TableOptions {
@@ -22,7 +23,7 @@ export function formatTable(
   const natural = heads.map((head, column) => Math.max(...[head, ...rows.map((row) => row[column] ?? '')].map(widthOf)))
   const mayCut = heads.map((head) => cut?.has(head) ?? false)
   const widths = narrowed(natural, mayCut, width ?? Number.POSITIVE_INFINITY)
-  return [heads, ...rows].map((row) =>
+  const [head = '', ...body] = [heads, ...rows].map((row) =>
     heads
       .map((head, column) => {
         const room = widths[column] ?? 0
@@ -33,6 +34,8 @@ export function formatTable(
       .join(GAP)
       .trimEnd(),
   )
+  // Looks at the stream itself: plain where nobody looks, or where NO_COLOR asks for it.
+  return [styleText('bold', head), ...body]
 }
 
 /** Takes from the widest of those that may be cut, until all fit or none has more to give. */

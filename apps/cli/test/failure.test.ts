@@ -28,6 +28,24 @@ test('a complaint about usage is one line with a suggestion or the way to help',
   )
 })
 
+test('a value that cannot be is told in our words, with what can', () => {
+  for (const [complaint, line] of [
+    [
+      "error: command-argument value 'MX' is invalid for argument 'type'. It is one of A, AAAA.",
+      "weft: 'MX' is no type: it is one of A, AAAA; see weft x --help\n",
+    ],
+    [
+      "error: option '-c, --count <n>' argument '0' is invalid. Give a number from 1 on.",
+      "weft: --count '0' is invalid: give a number from 1 on; see weft x --help\n",
+    ],
+    [
+      "error: option '--range <prefix>' argument 'x' is invalid. Give an IPv4 prefix: 100.64.0.0/18.",
+      "weft: --range 'x' is invalid: give an IPv4 prefix: 100.64.0.0/18; see weft x --help\n",
+    ],
+  ] as const)
+    assert.equal(usageLine(complaint, 'weft x'), line)
+})
+
 test('a log line has time, level, part, event and fields, and no line break of theirs', () => {
   const [line = '', none] = logged({ isTerminal: true }, (logger) => {
     logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481, seed: 'abc' })

@@ -30,7 +30,7 @@ export async function linkCreate(options: LinkCreateOptions): Promise<void> {
   }
   print(created.link)
   const whom = created.reusable ? 'any number of devices' : 'one device'
-  note(`\nFor ${whom}, until ${created.expires}. On the device: sudo weft up '${created.link.slice(0, 12)}…'`)
+  note(`\nFor ${whom}, until ${minuteOf(created.expires)}. On the device: sudo weft up '${created.link.slice(0, 12)}…'`)
   note(`To take it back: weft link revoke ${created.id}`)
 }
 
@@ -62,3 +62,6 @@ async function createByFile(
   const deposited = (await askCoordinator(options, 'link-deposit', deposit)) as Omit<CreatedLink, 'link'>
   return { ...deposited, link: text }
 }
+
+/** `2030-01-01 00:00 UTC`, of ISO 8601. */
+const minuteOf = (moment: string): string => `${moment.slice(0, 16).replace('T', ' ')} UTC`

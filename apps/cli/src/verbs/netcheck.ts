@@ -3,6 +3,7 @@ import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatRoundTrip } from '../format.ts'
 import { print, printJson } from '../terminal.ts'
+import { wrapTo } from '../text-width.ts'
 
 type Mapping = 'none' | 'easy' | 'hard' | 'unknown' | 'blocked'
 
@@ -18,7 +19,8 @@ export interface Netcheck {
 export async function netcheck(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
   const answer = (await askAgent(options, 'netcheck', {})) as Netcheck
   if (options.json) return printJson(answer)
-  for (const line of netcheckLines(answer)) print(line)
+  const { columns = Number.POSITIVE_INFINITY } = process.stdout
+  for (const line of netcheckLines(answer).flatMap((each) => wrapTo(each, columns))) print(line)
 }
 
 export function netcheckLines(answer: Netcheck): readonly string[] {

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util'
 import type { AgentStatus, PeerStatus } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { movedLine, refusalLine } from '../refusal-text.ts'
@@ -29,16 +28,13 @@ export function peersLines(peers: readonly PeerStatus[], width?: number): readon
     ['PEER', 'IPV4', 'IPV6', 'STATE'],
     rows.map(({ name, v4, v6, state }) => [name, v4, v6, state]),
   )
-  const isRoomy = width === undefined || wide.every((line) => widthOf(line) <= width)
-  const [head = '', ...body] = isRoomy
-    ? wide
-    : formatTable(
-        ['PEER', 'ADDRESSES', 'STATE'],
-        rows.flatMap(({ name, v4, v6, state }) => [
-          [name, v4, state],
-          ['', v6],
-        ]),
-        { cut: new Map([['PEER', 'middle']]), width },
-      )
-  return [styleText('bold', head), ...body]
+  if (width === undefined || wide.every((line) => widthOf(line) <= width)) return wide
+  return formatTable(
+    ['PEER', 'ADDRESSES', 'STATE'],
+    rows.flatMap(({ name, v4, v6, state }) => [
+      [name, v4, state],
+      ['', v6],
+    ]),
+    { cut: new Map([['PEER', 'middle']]), width },
+  )
 }

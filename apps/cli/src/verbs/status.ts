@@ -84,7 +84,10 @@ interface Column {
 const name: Column = { head: 'PEER', cell: nameCell }
 const address: Column = { head: 'ADDRESS', cell: (peer) => peer.addresses[0] ?? '' }
 const path: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? oneLine(describePath(peer.path)) : 'offline') }
-const shortPath: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? peer.path.kind : 'offline') }
+const shortPath: Column = {
+  head: 'PATH',
+  cell: (peer) => (isThere(peer) ? describePath({ kind: peer.path.kind }) : 'offline'),
+}
 const roundTrip: Column = {
   head: 'RTT',
   isNumber: true,
@@ -102,21 +105,23 @@ const layouts: readonly (readonly Column[])[] = [
   [name, address, path, roundTrip, received, sent, handshake],
   [name, address, shortPath, roundTrip, received, sent, handshake],
   [name, address, shortPath, roundTrip, received, sent],
+  [name, address, shortPath, roundTrip],
   [name, address, shortPath],
 ]
 
-/** Names are cut further only where that alone is left. */
-const ROOM_FOR_NAMES = 24
+/** A column is left out before these are narrower. */
+const ROOM: ReadonlyMap<Column, number> = new Map([
+  [name, 24],
+  [path, 30],
+])
 
 function peerLines({ peers, coordinator }: AgentStatus, view: View): readonly string[] {
   const { now, columns = Number.POSITIVE_INFINITY } = view
   if (peers.length === 0) return [noPeersLine(coordinator, now)]
   const fits = (layout: readonly Column[]): boolean =>
-    tableOf(layout, peers, { now, room: ROOM_FOR_NAMES }).every((line) => widthOf(line) <= columns)
+    tableOf(layout, peers, { now, room: ROOM }).every((line) => widthOf(line) <= columns)
   const layout = layouts.find(fits) ?? layouts.at(-1) ?? []
-  const [head = '', ...body] = tableOf(layout, peers, { now, width: columns })
-  // Looks at the stream itself: plain where nobody looks, or where NO_COLOR asks for it.
-  return [styleText('bold', head), ...body]
+  return tableOf(layout, peers, { now, width: columns })
 }
 
 function noPeersLine(coordinator: AgentStatus['coordinator'], now: number): string {
@@ -128,18 +133,20 @@ function noPeersLine(coordinator: AgentStatus['coordinator'], now: number): stri
 function tableOf(
   layout: readonly Column[],
   peers: readonly PeerStatus[],
-  { now, room, width }: { readonly now: number; readonly room?: number; readonly width?: number },
+  { now, room, width }: { readonly now: number; readonly room?: typeof ROOM; readonly width?: number },
 ): readonly string[] {
   const cellOf = (column: Column, peer: PeerStatus): string => {
-    const text = column.cell(peer, now)
-    return column === name && room !== undefined ? cutTo(text, room, 'middle') : text
+    return cutTo(column.cell(peer, now), room?.get(column) ?? Number.POSITIVE_INFINITY, 'end')
   }
   return formatTable(
     layout.map(({ head }) => head),
     peers.map((peer) => layout.map((column) => cellOf(column, peer))),
     {
       right: new Set(layout.filter(({ isNumber }) => isNumber).map(({ head }) => head)),
-      cut: new Map([[name.head, 'middle']]),
+      cut: new Map([
+        [name.head, 'middle'],
+        [path.head, 'end'],
+      ]),
       width,
     },
   )

@@ -41,7 +41,7 @@ describe('weft service', { skip }, () => {
 
   it('refuses what would not start, in one line, before anything is written', () => {
     const table: readonly (readonly [words: readonly string[], code: number, says: RegExp])[] = [
-      [['install', 'tunnel'], 2, /'tunnel' is invalid.*agent, server, relay/],
+      [['install', 'tunnel'], 2, /'tunnel' is no part: .*agent, server, relay/],
       [['install', 'relay'], 1, /the relay needs --mesh FILE/],
       [['install', 'relay', '--', '--mesh', 'mesh.json'], 1, /by an absolute path/],
       [['install', 'agent', '--', '--state', '/x'], 1, /--state is fixed in a service; leave it away/],

@@ -78,6 +78,16 @@ test('a long name loses its middle before a line wraps, and all other lines go o
   }
 })
 
+test('one path that is long to tell does not hide the others', () => {
+  const relayed = {
+    ...nas,
+    online: true,
+    path: { kind: 'relayed', relay: 'r', why: 'both sides are behind hard NATs' },
+  } as const
+  const shown = statusLines(status([laptop, relayed, { ...nas, name: 'tv', online: true }]), { now: NOW, columns: 120 })
+  assert.match(shown.join('\n'), /direct 192\.0\.2\.7:7481 [\s\S]*relayed: both .*… [\s\S]*no path/)
+})
+
 test('names are shown in their own letters, but not one that could deceive', () => {
   const text = lines(
     status([
