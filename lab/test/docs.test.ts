@@ -55,6 +55,32 @@ labTest('every command in README and docs does what it says, but those that are 
   }
 })
 
+/** Whose answers other tests look at. */
+const jsonElsewhere = /^(up|down|trust|serve|root|service|bugreport)\b/
+
+labTest('what every verb says with --json has the fields that docs/scripting.md names', async (lab) => {
+  lab.switch('lan', { v4: '192.0.2.0/24' })
+  const mesh = await LabMesh.serve(lab.machine('alice'), [])
+  const alice = mesh.machine
+  await mesh.join(lab.machine('carol'))
+  await until('carol answers', async () => (await alice.weft('ping', '-c', '1', 'carol')).code === 0)
+  const rows = [
+    ...readFileSync(join(REPOSITORY, 'docs/scripting.md'), 'utf8').matchAll(/^\| `weft (.+?)` \| (.+) \|$/gm),
+  ]
+  const typed = rows.filter(([, verb = '']) => !jsonElsewhere.test(verb))
+  assert.ok(typed.length > 10)
+  for (const [, verb = '', told = ''] of typed) {
+    const { code, stdout, stderr } = await type(alice, `${await filledIn(`weft ${verb}`, alice)} --json`)
+    assert.equal(code, 0, `${verb}: ${stderr}`)
+    const answers: readonly object[] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const fields = [...told.matchAll(/`(\w+)`/g)].map(([, field]) => field)
+    assert.deepEqual(answers.flatMap(Object.keys).sort(), fields.sort(), verb)
+  }
+})
+
 const COMMAND = /^(sudo |\.\/weft |weft |npm |curl |ping |dig |getent |ssh |man |wg |docker )/
 
 function commandsIn(page: string): readonly string[] {
@@ -74,7 +100,7 @@ async function filledIn(command: string, alice: Machine): Promise<string> {
   const self = JSON.parse(await alice.weftOk('status', '--json')).self
   const address: string = self.addresses.find((each: string) => !each.includes(':'))
   const link = command.includes('weft://…') ? JSON.parse(await alice.weftOk('link', 'create', '--json')).link : ''
-  const id = / revoke ID/.test(command) ? JSON.parse(await alice.weftOk('link', 'create', '--json')).id : ''
+  const id = / revoke ID\b/.test(command) ? JSON.parse(await alice.weftOk('link', 'create', '--json')).id : ''
   return command
     .replaceAll('sudo ', '')
     .replaceAll('weft://…', link)
