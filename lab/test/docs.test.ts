@@ -21,6 +21,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/^(sudo )?weft service /, 'it needs systemd as the first process; its own tests run what a unit holds'],
   [/^sudo weft root |--root FILE$/, 'they move the root key off the server for good; root.test.ts does it'],
   [/^weft serve --only relay /, 'it runs until it is stopped; relays.test.ts runs it'],
+  [/^weft root file 1$/, 'it is how such a file begins'],
   [/^docker /, 'there is no container engine in the lab'],
   [/^sudo npm run lab$/, 'playground.test.ts runs it'],
   [/^(sudo )?npm run lab:paths/, 'it takes minutes; paths.test.ts runs the pairs that matter'],

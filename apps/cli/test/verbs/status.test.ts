@@ -82,7 +82,7 @@ test('one path that is long to tell does not hide the others', () => {
   const relayed = {
     ...nas,
     online: true,
-    path: { kind: 'relayed', relay: 'r', why: 'both sides are behind hard NATs' },
+    path: { kind: 'relayed', relay: 'r', why: `both sides are behind hard NATs${', it seems'.repeat(5)}` },
   } as const
   const shown = statusLines(status([laptop, relayed, { ...nas, name: 'tv', online: true }]), { now: NOW, columns: 120 })
   assert.match(shown.join('\n'), /direct 192\.0\.2\.7:7481 [\s\S]*relayed: both .*… [\s\S]*no path/)
