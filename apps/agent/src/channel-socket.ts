@@ -1,6 +1,6 @@
 import { linkEndpointText } from '@weft/coordinator-protocol'
 import type { LinkEndpoint } from '@weft/identity'
-import { reasonOf } from '@weft/relay/link'
+import { reasonOf, throughProxy } from '@weft/relay/link'
 import { WebSocket } from 'ws'
 
 const SUBPROTOCOL = 'weft.channel.1'
@@ -24,7 +24,9 @@ export class ChannelSocket {
 
   constructor(endpoint: LinkEndpoint, events: ChannelSocketEvents) {
     this.#events = events
-    this.#socket = new WebSocket(channelUrl(endpoint), SUBPROTOCOL, {
+    const url = channelUrl(endpoint)
+    this.#socket = new WebSocket(url, SUBPROTOCOL, {
+      ...throughProxy(url),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxPayload: MAX_FRAME_BYTES,
       perMessageDeflate: false,

@@ -1,6 +1,7 @@
 import { MAX_MESSAGE } from '@weft/relay-protocol'
 import { WebSocket } from 'ws'
 import { reasonOf } from './connection-reason.ts'
+import { throughProxy } from './web-proxy.ts'
 
 const SUBPROTOCOL = 'weft.relay.1'
 const PATH = '/v1/relay'
@@ -28,7 +29,9 @@ export class RelaySocket {
   /** @param place the relay's URL, `http(s)://…`. */
   constructor(place: string, events: RelaySocketEvents) {
     this.#events = events
-    this.#socket = new WebSocket(relayUrl(place), SUBPROTOCOL, {
+    const url = relayUrl(place)
+    this.#socket = new WebSocket(url, SUBPROTOCOL, {
+      ...throughProxy(url),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxPayload: MAX_MESSAGE,
       perMessageDeflate: false,
