@@ -111,8 +111,8 @@ export class AgentSession implements NodeOwner {
     const [portal] = await Promise.all([lookForPortal(membership.endpoints, signal), this.#node.askStun()])
     const status = this.#isClosed ? undefined : this.status(membership.mesh)
     if (status === undefined) throw new AgentError('down', 'weft was taken down')
-    const { v4, v6, seen } = status.network
-    return { v4, v6, seen, relay: status.relay, addresses: status.self.endpoints, portal }
+    const { settled: _settled, ...network } = status.network
+    return { ...network, relay: status.relay, addresses: status.self.endpoints, portal }
   }
 
   /** A peer that proved itself. */

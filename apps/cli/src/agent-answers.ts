@@ -4,6 +4,8 @@ export interface AgentStatus {
   readonly self: SelfStatus | null
   readonly coordinator: CoordinatorState | null
   readonly relay?: RelayState
+  /** `collisions`: addresses of this machine that are in the mesh's range. */
+  readonly network?: { readonly collisions?: readonly string[] }
   readonly names?: NamesState | null
   /** The key that lets devices in, moved off the server to this device. */
   readonly holdsRoot?: boolean

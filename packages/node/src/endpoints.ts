@@ -26,6 +26,10 @@ function isUnderlayAddress(address: IpAddress, meshes: MeshPrefixes): boolean {
   return scopeOf(address) === 'other' && !meshes.some((prefix) => prefixContains(prefix, address))
 }
 
+/** Those of the machine's own addresses that a mesh has too. */
+export const collisionsOf = (addresses: readonly IpAddress[], meshes: MeshPrefixes): readonly IpAddress[] =>
+  addresses.filter((address) => meshes.some((prefix) => prefixContains(prefix, address)))
+
 /** Where a node with these local addresses may be heard, in a fixed order. */
 export function ownEndpoints(addresses: readonly IpAddress[], underlay: Underlay, meshes: MeshPrefixes): Endpoint[] {
   const { port } = underlay

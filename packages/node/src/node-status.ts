@@ -78,6 +78,8 @@ export interface NetworkStatus {
   readonly seen: readonly Endpoint[]
   /** All answers have come, or are given up. */
   readonly settled: boolean
+  /** Addresses of this machine, outside of weft, that are in a mesh's range: there the local network and the mesh are in each other's way. */
+  readonly collisions: readonly IpAddress[]
 }
 
 /** One membership, as `weft status --json` shows it. */

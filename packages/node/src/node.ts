@@ -18,7 +18,7 @@ import type { MeshNames } from '@weft/dns'
 import type { CryptoProvider, MeshId } from '@weft/keys'
 import { isStun, probeSender, Reflexive } from '@weft/traversal'
 import { ReceiverIndices } from '@weft/wireguard'
-import { directPaths, MAX_ENDPOINTS, ownEndpoints } from './endpoints.ts'
+import { collisionsOf, directPaths, MAX_ENDPOINTS, ownEndpoints } from './endpoints.ts'
 import { Membership, type MembershipHost } from './membership.ts'
 import {
   INTERFACE_MTU,
@@ -62,6 +62,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #toldRules = ''
   #toldSettings = ''
   #toldResolvers = ''
+  #toldCollisions = ''
   #names: readonly MeshNames[] | undefined
 
   constructor(options: { readonly crypto: CryptoProvider; readonly random: Random; readonly meters: PeerMeters }) {
@@ -317,6 +318,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #onLocalAddresses(addresses: readonly IpAddress[], now: Now): void {
     if (addresses.join() === this.#localAddresses.join()) return
     this.#localAddresses = addresses
+    this.#tellCollisions()
     this.#onNetworkChanged(now)
     this.#publish()
   }
@@ -330,6 +332,19 @@ export class Node implements Core<NodeInput, NodeOutput> {
     this.#isShapeChanged = true
     this.#reflexive.ask(now.instant)
     this.#publish()
+  }
+
+  #collisions(): readonly IpAddress[] {
+    return collisionsOf(this.#localAddresses, this.#meshPrefixes())
+  }
+
+  /** Once for what is new. */
+  #tellCollisions(): void {
+    const collisions = this.#collisions().join()
+    if (collisions === this.#toldCollisions) return
+    this.#toldCollisions = collisions
+    if (collisions !== '')
+      this.#emit({ kind: 'log', level: 'warn', event: 'local network collides with the mesh', fields: {} })
   }
 
   #publish(): void {
@@ -386,6 +401,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
     this.#isShapeChanged = false
     this.#tellFilter()
     this.#tellResolvers()
+    this.#tellCollisions()
     if (this.#sockets.port !== undefined) this.#tellInterface()
     this.#publish()
   }
@@ -430,7 +446,8 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #network(): NetworkStatus {
     const reflexive = this.#reflexive
     const [v4, v6] = [reflexive.mapping(4), reflexive.mapping(6)]
-    return { v4, v6, seen: reflexive.endpoints(), settled: reflexive.isSettled }
+    const settled = reflexive.isSettled
+    return { v4, v6, seen: reflexive.endpoints(), settled, collisions: this.#collisions() }
   }
 
   #instant(): Instant {

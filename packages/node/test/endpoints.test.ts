@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Endpoint, IpAddress, Prefix } from '@weft/base'
 import type { SocketId } from '@weft/datapath'
-import { directPaths, MAX_ENDPOINTS, ownEndpoints } from '../src/endpoints.ts'
+import { collisionsOf, directPaths, MAX_ENDPOINTS, ownEndpoints } from '../src/endpoints.ts'
 
 const MESH = ['100.80.0.0/18', 'fd12:3456:789a::/48'] as Prefix[]
 const BOTH = { port: 7481, socketFor: (family: 4 | 6) => family as number as SocketId }
@@ -53,4 +53,9 @@ test('no more than the limit is told or tried', () => {
     ).length,
     MAX_ENDPOINTS,
   )
+})
+
+test('an address of the machine within a mesh is a collision; others of the same carrier range are none', () => {
+  const addresses = ['100.80.1.5', '100.81.1.5', '192.168.1.2', 'fd12:3456:789a::5'] as IpAddress[]
+  assert.deepEqual(collisionsOf(addresses, MESH), ['100.80.1.5', 'fd12:3456:789a::5'])
 })

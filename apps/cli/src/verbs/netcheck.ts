@@ -14,6 +14,8 @@ export interface Netcheck {
   readonly addresses: readonly string[]
   readonly relay: RelayState
   readonly portal: boolean
+  /** Addresses of this machine that are in the mesh's range. */
+  readonly collisions?: readonly string[]
 }
 
 export async function netcheck(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
@@ -34,10 +36,21 @@ export function netcheckLines(answer: Netcheck): readonly string[] {
     `seen   ${seen.length === 0 ? '-' : seen.map(oneLine).join(', ')}`,
     ...relay.relays.map((each) => `relay  ${relayText(each)}`),
     ...(relay.relays.length === 0 ? ['relay  none is known'] : []),
+    ...collisionLines(answer.collisions),
     ...(portal ? ['portal somebody else answers in the coordinator’s place: sign in to this network first'] : []),
     '',
     meaning(answer),
   ]
+}
+
+/** Also for `weft status`. */
+export function collisionLines(collisions: readonly string[] = []): readonly string[] {
+  const shown = collisions.map(oneLine).join(', ')
+  return collisions.length === 0
+    ? []
+    : [
+        `range  this network gave ${shown}, which is in the mesh’s range: devices with addresses of this network are not reached; use another network, or a mesh with another weft serve --range`,
+      ]
 }
 
 function familyText(mapping: Mapping, hasAddress: boolean): string {

@@ -8,6 +8,7 @@ import { movedLine, refusalLine } from '../refusal-text.ts'
 import { formatTable } from '../table.ts'
 import { print, printJson } from '../terminal.ts'
 import { cutTo, widthOf, wrapTo } from '../text-width.ts'
+import { collisionLines } from './netcheck.ts'
 
 interface StatusOptions extends AgentOptions {
   readonly json?: boolean
@@ -42,6 +43,7 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   if (answer.names) lines.push(namesLine(answer.names))
   if (answer.holdsRoot === true)
     lines.push('root  held by this device: weft link create works here without the server’s key')
+  lines.push(...collisionLines(answer.network?.collisions))
   lines.push(...(answer.refused ?? []).map(refusalLine))
   lines.push(...(answer.moved ?? []).map((each) => movedLine(each, view.now)))
   return [...lines.flatMap((line) => wrapTo(line, columns)), '', ...peerLines(answer, view)]

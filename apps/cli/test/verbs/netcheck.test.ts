@@ -37,3 +37,8 @@ test('IPv6 without NAT makes up for a hard NAT', () => {
   const both = { ...home, v4: 'hard', v6: 'none', addresses: [...home.addresses, '[2001:db8::2]:7481'] } as const
   assert.match(netcheckLines(both).at(-1) ?? '', /Direct paths to almost everybody/)
 })
+
+test('a network within the mesh’s range is named, with what is not reached and what to do', () => {
+  const lines = netcheckLines({ ...home, collisions: ['100.80.1.5'] }).join('\n')
+  assert.match(lines, /^range {2}this network gave 100\.80\.1\.5, .*not reached; use another network/m)
+})
