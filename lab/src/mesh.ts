@@ -30,6 +30,7 @@ export interface NodeStatus {
   readonly state: string
   readonly self: { readonly id: string; readonly name: string; readonly addresses: readonly string[] } | null
   readonly coordinator: { readonly url: string; readonly state: string } | null
+  readonly network: { readonly collisions: readonly string[] }
   readonly peers: readonly PeerStatus[]
   /** What the fast path did without, by reason. */
   readonly dropped: Readonly<Record<string, number>>
@@ -87,23 +88,29 @@ export class MeshNode {
 /** A coordinator and the machines that joined it. */
 export class LabMesh {
   readonly machine: Machine
+  readonly #port: number
   #process: LabProcess
 
-  private constructor(machine: Machine, process: LabProcess) {
+  private constructor(machine: Machine, process: LabProcess, port: number) {
     this.machine = machine
     this.#process = process
+    this.#port = port
   }
 
-  /** Starts `weft serve` on the machine, and waits until it answers. Unless other options are given, it is no node. */
-  static async serve(machine: Machine, options: readonly string[] = ['--no-node']): Promise<LabMesh> {
-    const mesh = new LabMesh(machine, machine.spawnWeft('serve', ...options))
+  /** Starts `weft serve` on the machine, and waits until it answers. Unless other options are given, it is no node. `port`: where it listens. */
+  static async serve(
+    machine: Machine,
+    options: readonly string[] = ['--no-node'],
+    port = COORDINATOR_PORT,
+  ): Promise<LabMesh> {
+    const mesh = new LabMesh(machine, machine.spawnWeft('serve', ...options), port)
     await mesh.#answers()
     return mesh
   }
 
   get url(): string {
     const { address } = this.machine
-    return `http://${address.includes(':') ? `[${address}]` : address}:${COORDINATOR_PORT}`
+    return `http://${address.includes(':') ? `[${address}]` : address}:${this.#port}`
   }
 
   get process(): LabProcess {
@@ -121,10 +128,11 @@ export class LabMesh {
     return JSON.parse(await this.machine.weftOk('link', 'create', ...state, ...options, '--json'))
   }
 
-  /** Joins with a fresh link. */
-  async join(machine: Machine): Promise<MeshNode> {
+  /** Joins with a fresh link; the agent that is started gets the environment too. */
+  async join(machine: Machine, env: Readonly<Record<string, string>> = {}): Promise<MeshNode> {
     const { link } = await this.createLink()
-    await machine.weftOk('up', link)
+    const { code, stderr } = await machine.weftWith({ env }, 'up', link)
+    if (code !== 0) throw new Error(`${machine.name} did not join: ${stderr}`)
     const status: NodeStatus = JSON.parse(await machine.weftOk('status', '--json'))
     if (status.self === null) throw new Error(`${machine.name} is up without a self`)
     return new MeshNode(machine, status.self)
