@@ -28,6 +28,7 @@ export interface AgentStatus {
   readonly peers: NodeStatus['peers']
   readonly refused: NodeStatus['refused']
   readonly moved: NodeStatus['moved']
+  readonly hasRoomForPins: boolean
   /** Packets and datagrams that went no further while up, by reason. */
   readonly dropped: Readonly<Record<string, number>>
 }
@@ -39,6 +40,7 @@ const NOTHING = {
   peers: [],
   refused: [],
   moved: [],
+  hasRoomForPins: true,
   dropped: {},
 } as const
 
@@ -77,7 +79,7 @@ function upStatus(
   membership: MembershipOnDisk,
   running: NodeStatus,
 ): Omit<AgentStatus, 'dropped' | 'names' | 'holdsRoot'> {
-  const { self, coordinator, network, relay, peers, refused, moved } = running
+  const { self, coordinator, network, relay, peers, refused, moved, hasRoomForPins } = running
   return {
     state: 'up',
     self: { ...self, name: self.name === '' ? membership.name : self.name },
@@ -91,6 +93,7 @@ function upStatus(
     peers,
     refused,
     moved,
+    hasRoomForPins,
   }
 }
 

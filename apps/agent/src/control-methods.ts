@@ -159,6 +159,11 @@ function pingLine(peer: string, outcome: PingOutcome) {
     case 'unknown-peer':
       throw new AgentError('unknown-peer', `no peer is called ${peer}; see who there is with: weft status`)
     case 'refused-peer':
+      if (outcome.reason === 'address-pinned')
+        throw new AgentError(
+          'peer-refused',
+          `${peer} gets no tunnel: its address was another device's; see weft status, and if the change is right: sudo weft trust ${peer}`,
+        )
       throw new AgentError(
         'peer-refused',
         `${peer} gets no tunnel: ${outcome.reason}; the coordinator names it, but it did not prove who it is; see weft status`,
@@ -194,7 +199,7 @@ function trusted(peer: string, outcome: TrustOutcome) {
     case 'refused-peer':
       throw new AgentError(
         'peer-refused',
-        `${peer} did not prove who it is: ${outcome.reason}; only names and addresses can be trusted; see weft status`,
+        `${peer} gets no tunnel for another reason: ${outcome.reason}; only a name or an address can be trusted; see weft status`,
       )
     case 'own':
       throw new AgentError(

@@ -174,7 +174,10 @@ test('an address that is given to another device leads nowhere, until the user t
   })
   hostile.tell(alice, swapped)
   await alice.until(({ refused }) => refused.length === 2)
-  for (const address of [known.address4, other.address4]) await scene.reachesNot(address, 'peer-refused')
+  for (const address of [known.address4, other.address4]) {
+    const error = await scene.reachesNot(address, 'peer-refused')
+    assert.match(error.message, /address was another device's; .* sudo weft trust/)
+  }
   assert.match(await weft(alice, 'status'), /refused .* its address was seen with another device/)
   const trusted = JSON.parse(await weft(alice, 'trust', other.id, '--json'))
   assert.deepEqual(

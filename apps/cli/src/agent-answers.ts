@@ -13,6 +13,7 @@ export interface AgentStatus {
   /** Named by the coordinator, without having proven themselves. */
   readonly refused?: readonly RefusedPeer[]
   readonly moved?: readonly MovedPlace[]
+  readonly hasRoomForPins?: boolean
 }
 
 interface CoordinatorState {

@@ -56,6 +56,7 @@ export function membershipStatus(
       )
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     refused: [...membership.peers.refused()].map(({ claim, reason }) => ({ id: claim.id, name: claim.name, reason })),
+    hasRoomForPins: membership.places.hasRoom,
     moved: membership.places.moved().map((each) => movedStatus(each, membership)),
   }
 }

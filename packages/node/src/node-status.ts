@@ -112,6 +112,8 @@ export interface NodeStatus {
   readonly refused: readonly RefusedPeerStatus[]
   /** What the coordinator moved to another device; it stays where it was until the user agrees (`weft trust`). */
   readonly moved: readonly MovedPlaceStatus[]
+  /** Otherwise names and addresses that are new are not kept for whom they were first seen with. */
+  readonly hasRoomForPins: boolean
 }
 
 export const isoOf = (wall: number | undefined): string | null =>

@@ -43,6 +43,11 @@ export class Places {
     return this.#pins.holder('name', name) !== undefined
   }
 
+  /** Whether what is new can be pinned. */
+  get hasRoom(): boolean {
+    return this.#hasRoom
+  }
+
   onSelf({ id, name, address4 }: Claimant): void {
     this.#pin('name', name, id)
     this.#pin('address', address4, id)

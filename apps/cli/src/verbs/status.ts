@@ -22,6 +22,9 @@ export async function status(options: StatusOptions): Promise<void> {
   for (const line of statusLines(answer, { now: Date.now(), columns: process.stdout.columns })) print(line)
 }
 
+const NO_ROOM_FOR_PINS =
+  'pins  full: the coordinator can give names and addresses that are new to another device, without a word here'
+
 interface View {
   /** Milliseconds since 1970. */
   readonly now: number
@@ -46,6 +49,7 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   lines.push(...collisionLines(answer.network?.collisions))
   lines.push(...(answer.refused ?? []).map(refusalLine))
   lines.push(...(answer.moved ?? []).map((each) => movedLine(each, view.now)))
+  if (answer.hasRoomForPins === false) lines.push(NO_ROOM_FOR_PINS)
   return [...lines.flatMap((line) => wrapTo(line, columns)), '', ...peerLines(answer, view)]
 }
 

@@ -108,6 +108,11 @@ test('without peers it says how to let one in', () => {
   assert.match(lines(status([])).at(-1) ?? '', /weft link create/)
 })
 
+test('where there is no room for more pins it says what that means', () => {
+  assert.match(lines({ ...status([]), hasRoomForPins: false })[2] ?? '', /^pins {2}full: /)
+  assert.equal(lines({ ...status([]), hasRoomForPins: true })[2], '')
+})
+
 test('where the coordinator took the last peers away it says so', () => {
   const coordinator = { url: 'u', state: 'connected', removed: { peers: 2, at: '2030-01-01T00:00:55Z' } }
   assert.equal(lines({ ...status([]), coordinator }).at(-1), 'No peers: the coordinator took 2 away 5 s ago')
