@@ -1,12 +1,24 @@
-import type { Clock, Duration, Endpoint, Family, IpAddress, Logger, WallTime } from '@weft/base'
+import {
+  type Clock,
+  type Duration,
+  type Endpoint,
+  type Family,
+  type IpAddress,
+  invariant,
+  type Logger,
+  toBase64,
+  type WallTime,
+} from '@weft/base'
 import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-protocol'
+import { systemRandom } from '@weft/crypto'
 import type { DatapathReport } from '@weft/datapath'
 import type { OpenNameServiceSetup } from '@weft/dns'
 import type { MeshId, NodeId } from '@weft/keys'
 import type { KnownPeer, NodeOutput, NodeStatus, PingOutcome, ProvenPeer, StoredPins, TrustOutcome } from '@weft/node'
 import { AgentError, messageOf, removedError } from './agent-error.ts'
-import type { AgentState, MembershipOnDisk } from './agent-state.ts'
+import type { AgentState, DeviceKeys, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
+import { KeyRotation, type Rotation, withoutFormerKeys } from './key-rotation.ts'
 import { NameService, type NameServiceStatus } from './name-service.ts'
 import { lookForPortal, type NetcheckAnswer } from './netcheck.ts'
 import { RelayLinks } from './relay-links.ts'
@@ -19,7 +31,8 @@ const READY_TIMEOUT_MS = 15_000
 
 export interface SessionOptions {
   readonly device: TunnelDevice
-  readonly memberships: readonly MembershipOnDisk[]
+  /** As they are now. */
+  readonly memberships: () => readonly MembershipOnDisk[]
   /** Connections that are there already, by mesh; the session has them from then on. */
   readonly connections: ReadonlyMap<MeshId, CoordinatorLink>
   /** Wanted by the user; otherwise the one that was got the last time. */
@@ -34,6 +47,7 @@ export interface SessionOptions {
   readonly onFailed: (error: AgentError) => void
   readonly onNetmap: (mesh: MeshId, netmap: Netmap, known: readonly KnownPeer[]) => void
   readonly onPins: (mesh: MeshId, pins: StoredPins) => void
+  readonly onKeys: (mesh: MeshId, device: DeviceKeys) => MembershipOnDisk
   readonly onTimestamp: (mesh: MeshId, bound: WallTime) => void
   readonly onRevocations: (mesh: MeshId, revocations: readonly Uint8Array[]) => void
   /** This device is one of that mesh no more. */
@@ -47,6 +61,7 @@ export class AgentSession implements NodeOwner {
   readonly #names: NameService
   readonly #coordinators = new Map<MeshId, CoordinatorLink>()
   readonly #relays = new Map<MeshId, RelayLinks>()
+  readonly #rotations = new Map<MeshId, KeyRotation>()
   #isClosed = false
   /** Why pins could not be written the last time. */
   #unsaved: unknown
@@ -72,11 +87,14 @@ export class AgentSession implements NodeOwner {
   }
 
   start(): void {
-    const { port, state, memberships } = this.#options
+    const { port, state, connections } = this.#options
+    const memberships = this.#options.memberships()
     this.#node.start(port ?? state.port ?? DEFAULT_PORT, port !== undefined, memberships)
     for (const membership of memberships) {
+      const { mesh } = membership
+      this.#rotations.set(mesh, this.#rotationOf(mesh))
       this.#openRelays(membership)
-      this.#connect(membership)
+      this.#connect(membership, connections.get(mesh))
     }
   }
 
@@ -106,7 +124,7 @@ export class AgentSession implements NodeOwner {
 
   /** What stands between this device and the others, asked anew, of the first mesh. */
   async netcheck(signal: AbortSignal): Promise<NetcheckAnswer> {
-    const [membership] = this.#options.memberships
+    const [membership] = this.#options.memberships()
     if (membership === undefined) throw new AgentError('not-joined', 'this device belongs to no mesh')
     const [portal] = await Promise.all([lookForPortal(membership.endpoints, signal), this.#node.askStun()])
     const status = this.#isClosed ? undefined : this.status(membership.mesh)
@@ -146,6 +164,13 @@ export class AgentSession implements NodeOwner {
     const [coordinator] = this.#coordinators.values()
     if (coordinator === undefined) throw new AgentError('not-joined', 'this device belongs to no mesh')
     return await coordinator.request(method, params)
+  }
+
+  /** Of the first mesh. */
+  async rotateKeys(): Promise<Rotation> {
+    const [rotation] = this.#rotations.values()
+    if (rotation === undefined) throw new AgentError('not-joined', 'this device belongs to no mesh')
+    return await rotation.rotate()
   }
 
   reconnect(): void {
@@ -195,6 +220,10 @@ export class AgentSession implements NodeOwner {
     this.#options.onRemoved()
   }
 
+  formerKeysOver(mesh: MeshId): void {
+    this.#options.state.saveKeys(mesh, this.#options.onKeys(mesh, withoutFormerKeys(this.#membership(mesh))))
+  }
+
   /** Without it the node goes on: it matters only where the clock is set back before the next start. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void {
     this.#options.onTimestamp(mesh, bound)
@@ -236,10 +265,9 @@ export class AgentSession implements NodeOwner {
     this.#options.onFailed(error)
   }
 
-  #connect(membership: MembershipOnDisk): void {
+  #connect(membership: MembershipOnDisk, present?: CoordinatorLink): void {
     const { mesh, keys, coordinatorKey, endpoints } = membership
-    const { clock, logger, connections } = this.#options
-    const present = connections.get(mesh)
+    const { clock, logger } = this.#options
     const contact = { coordinatorKey, endpoints }
     const coordinator = present ?? new CoordinatorLink({ contact, channelKey: keys.channel, clock, logger })
     this.#coordinators.set(mesh, coordinator)
@@ -248,10 +276,49 @@ export class AgentSession implements NodeOwner {
         this.#node.tell({ kind: 'netmap', mesh, netmap: whole, ...(change === undefined ? {} : { change }) })
         this.#relays.get(mesh)?.update(whole.relays ?? [])
       },
-      onState: (state) => this.#node.tell({ kind: 'coordinator-state', mesh, coordinator: state }),
+      onState: (state) => {
+        this.#node.tell({ kind: 'coordinator-state', mesh, coordinator: state })
+        if (state.state === 'connected') void this.#rotations.get(mesh)?.resume()
+      },
       onRemoved: (revocation) => this.#node.tell({ kind: 'revocations', mesh, revocations: [revocation] }),
     })
     if (present === undefined) coordinator.start()
+  }
+
+  #rotationOf(mesh: MeshId): KeyRotation {
+    const { clock, logger, state, onKeys } = this.#options
+    return new KeyRotation({
+      clock,
+      random: systemRandom,
+      logger,
+      device: () => this.#membership(mesh),
+      keep: (device) => {
+        state.saveKeys(mesh, device)
+        const membership = onKeys(mesh, device)
+        state.saveMembership(membership)
+        this.#node.tell({ kind: 'own-keys', mesh, own: membership })
+      },
+      publish: async (record) => {
+        const endpoints = this.status(mesh)?.self.endpoints ?? []
+        return await this.#coordinator(mesh).request('publish', { endpoints, record: toBase64(record) })
+      },
+      reconnect: () => {
+        this.#coordinator(mesh).stop()
+        this.#connect(this.#membership(mesh))
+      },
+    })
+  }
+
+  #coordinator(mesh: MeshId): CoordinatorLink {
+    const found = this.#coordinators.get(mesh)
+    invariant(found !== undefined, 'every membership has its coordinator')
+    return found
+  }
+
+  #membership(mesh: MeshId): MembershipOnDisk {
+    const found = this.#options.memberships().find((each) => each.mesh === mesh)
+    invariant(found !== undefined, 'a session is of memberships')
+    return found
   }
 
   #openRelays({ mesh, chain, keys, netmap }: MembershipOnDisk): void {
@@ -275,7 +342,7 @@ export class AgentSession implements NodeOwner {
   }
 
   #notReady(): AgentError {
-    const [membership] = this.#options.memberships
+    const [membership] = this.#options.memberships()
     const coordinator = membership && this.status(membership.mesh)?.coordinator
     if (coordinator?.state === 'connected')
       return new AgentError('coordinator-away', 'the coordinator tells no netmap: look at its log, and try again')

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { type Logger, toBase64, type WallTime, wallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
-import type { LinkEndpoint, NodeKeys } from '@weft/identity'
-import { type MeshId, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
-import { type KnownPeer, NO_PINS, type StoredMembership, type StoredPins } from '@weft/node'
+import { createRecord, type LinkEndpoint, type NodeKeys } from '@weft/identity'
+import { type KeyRole, type MeshId, type NodeId, nodeIdOf, type PrivateKey, type PublicKey } from '@weft/keys'
+import { type FormerKeys, type KnownPeer, NO_PINS, type StoredMembership, type StoredPins } from '@weft/node'
 import {
   ensureDirectory,
   eraseSecret,
@@ -18,6 +18,7 @@ import {
 import { AgentError } from './agent-error.ts'
 import {
   agentSchema,
+  FIRST_SEQUENCE,
   keysSchema,
   membershipSchema,
   NETMAP_VERSION,
@@ -34,16 +35,36 @@ export interface CoordinatorContact {
   readonly endpoints: readonly LinkEndpoint[]
 }
 
+/** Keys that take the place of others, with the sequence number of their record. */
+export interface NextKeys extends NodeKeys {
+  readonly sequence: number
+}
+
+/** All that `keys.json` holds. A record is made of the keys and its sequence number, so it is told apart by these. */
+export interface DeviceKeys {
+  /** Of the link that the first keys were made to join with. */
+  readonly link: PublicKey<'link'>
+  readonly keys: NodeKeys
+  readonly sequence: number
+  readonly next?: NextKeys
+  readonly former?: FormerKeys
+}
+
 /** A membership as it lies on disk. */
-export interface MembershipOnDisk extends StoredMembership, CoordinatorContact {
+export interface MembershipOnDisk extends StoredMembership, DeviceKeys, CoordinatorContact {
+  readonly next?: NextKeys
+  readonly former?: FormerKeys
   readonly id: NodeId
   readonly name: string
 }
 
-/** Keys that were made to join with a link, and perhaps are registered already. */
-export interface JoinKeys {
-  readonly link: PublicKey<'link'>
-  readonly keys: NodeKeys
+/** The membership with these keys in place of what it had. */
+export function withKeys(
+  { next: _next, former: _former, ...membership }: MembershipOnDisk,
+  { link, keys, sequence, next, former }: DeviceKeys,
+): MembershipOnDisk {
+  const record = createRecord(keys, sequence, nativeCrypto)
+  return { ...membership, link, keys, sequence, record, ...(next && { next }), ...(former && { former }) }
 }
 
 type MembershipFile = 'keys' | 'membership' | 'netmap' | 'timestamp' | 'trust' | 'revocations'
@@ -98,16 +119,22 @@ export class AgentState implements Disposable {
     return this.#meshes().flatMap((mesh) => this.#readMembership(mesh) ?? [])
   }
 
-  /** The keys of a join that was not answered, so that it can be asked for again as the same node. */
-  readJoinKeys(mesh: MeshId): JoinKeys | undefined {
+  /** Also the keys of a join that was not answered, so that it can be asked for again as the same node. */
+  readKeys(mesh: MeshId): DeviceKeys | undefined {
     const file = readStateFile(this.#file(mesh, 'keys'), keysSchema)
     if (file === undefined) return undefined
-    const { version: _version, link, ...keys } = file
-    return { link, keys }
+    const { version: _version, link, sequence, next, former, ...keys } = file
+    return {
+      link,
+      keys,
+      sequence,
+      ...(next === undefined ? {} : { next: { ...next, identity: keys.identity } }),
+      ...(former === undefined ? {} : { former }),
+    }
   }
 
   /** @throws {AgentError} `state-incomplete` where what is there may belong to a membership that was damaged. */
-  saveJoinKeys(mesh: MeshId, { link, keys }: JoinKeys): void {
+  saveJoinKeys(mesh: MeshId, { link, keys }: Pick<DeviceKeys, 'link' | 'keys'>): void {
     ensureDirectory(this.#folder(mesh), 0o700)
     const damaged = readdirSync(this.#folder(mesh)).find((file) => file.includes('.json.corrupt-'))
     if (damaged !== undefined)
@@ -115,14 +142,20 @@ export class AgentState implements Disposable {
         'state-incomplete',
         `${join(this.#folder(mesh), damaged)} is a damaged membership in this mesh; repair it, or move ${this.#folder(mesh)} away and join again`,
       )
+    this.saveKeys(mesh, { link, keys, sequence: FIRST_SEQUENCE })
+  }
+
+  saveKeys(mesh: MeshId, { link, keys, sequence, next, former }: DeviceKeys): void {
     this.#write(mesh, 'keys', {
       version: 1,
       link,
-      identity: toBase64(keys.identity.expose()),
-      node: toBase64(keys.node.expose()),
-      channel: toBase64(keys.channel.expose()),
-      probe: toBase64(keys.probe.expose()),
-      kem: toBase64(keys.kem.expose()),
+      identity: textOf(keys.identity),
+      ...rotatingTexts(keys),
+      ...(sequence === FIRST_SEQUENCE ? {} : { sequence }),
+      ...(next === undefined ? {} : { next: { sequence: next.sequence, ...rotatingTexts(next) } }),
+      ...(former === undefined
+        ? {}
+        : { former: { node: textOf(former.node), probe: textOf(former.probe), until: former.until } }),
     })
   }
 
@@ -200,21 +233,24 @@ export class AgentState implements Disposable {
   #readMembership(mesh: MeshId): MembershipOnDisk | undefined {
     const membership = readStateFile(this.#file(mesh, 'membership'), membershipSchema)
     if (membership === undefined) return undefined
-    const joined = this.readJoinKeys(mesh)
-    if (joined === undefined)
+    const device = this.readKeys(mesh)
+    if (device === undefined)
       throw new AgentError(
         'state-incomplete',
         `${this.#file(mesh, 'keys')} is missing; restore it from a backup, or remove ${this.#folder(mesh)} and join again with a new link`,
       )
-    if (nodeIdOf(joined.keys.identity.publicKey(nativeCrypto), nativeCrypto) !== membership.id)
+    if (nodeIdOf(device.keys.identity.publicKey(nativeCrypto), nativeCrypto) !== membership.id)
       throw new AgentError(
         'state-incomplete',
         `${this.#file(mesh, 'keys')} is of another device than ${this.#file(mesh, 'membership')}; restore both from one backup, or remove ${this.#folder(mesh)} and join again with a new link`,
       )
     const { version: _version, ...rest } = membership
+    // The file's own is that of the time of its writing: keys are replaced in one file, by one write.
+    const record = createRecord(device.keys, device.sequence, nativeCrypto)
     return {
       ...rest,
-      keys: joined.keys,
+      ...device,
+      record,
       ...this.#readNetmap(mesh),
       ...this.#readTimestamp(mesh),
       ...this.#readRevocations(mesh),
@@ -301,3 +337,12 @@ function pinsOfVersion1(known: readonly { readonly id: NodeId; readonly name?: s
     name === undefined || name === '' ? [] : [{ value: name, id, seen: wallTime(0) }],
   )
 }
+
+const textOf = (key: PrivateKey<KeyRole>): string => toBase64(key.expose())
+
+const rotatingTexts = ({ node, channel, probe, kem }: NodeKeys) => ({
+  node: textOf(node),
+  channel: textOf(channel),
+  probe: textOf(probe),
+  kem: textOf(kem),
+})

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { Clock, Duration, IpAddress, Logger } from '@weft/base'
+import { type Clock, type Duration, type IpAddress, invariant, type Logger } from '@weft/base'
 import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
 import type { OpenNameServiceSetup } from '@weft/dns'
@@ -8,11 +8,12 @@ import type { MeshId } from '@weft/keys'
 import { INTERFACE_MTU, isRemoved, type PingOutcome, type TrustOutcome } from '@weft/node'
 import { AgentError, removedError } from './agent-error.ts'
 import { AgentSession } from './agent-session.ts'
-import type { AgentState, MembershipOnDisk } from './agent-state.ts'
+import { type AgentState, type DeviceKeys, type MembershipOnDisk, withKeys } from './agent-state.ts'
 import { type AgentStatus, agentStatus } from './agent-status.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
 import { HeldRoot } from './held-root.ts'
 import { joinMesh, parseJoinLink } from './joining.ts'
+import type { Rotation } from './key-rotation.ts'
 import type { NetcheckAnswer } from './netcheck.ts'
 import type { OpenTunnel } from './tunnel-device.ts'
 
@@ -141,6 +142,11 @@ export class Agent {
     return await this.#running().netcheck(signal)
   }
 
+  /** Replaces all keys of this device but its identity. */
+  rotateKeys(): Promise<Rotation> {
+    return this.#inTurn(() => this.#running().rotateKeys())
+  }
+
   /** Asks the coordinator, in the name of this device's account. */
   async request<M extends ClientMethod>(method: M, params: Params<M>): Promise<Result<M>> {
     return await this.#running().request(method, params)
@@ -204,7 +210,7 @@ export class Agent {
       if (link !== undefined) connections.set(link.mesh, await this.#join(link))
       session = new AgentSession({
         device,
-        memberships: this.#memberships,
+        memberships: () => this.#memberships,
         connections,
         port: settings.port,
         state,
@@ -216,6 +222,7 @@ export class Agent {
         onFailed: (error) => this.#onFailed(error),
         onNetmap: (mesh, netmap, known) => this.#keep(mesh, { netmap, known }),
         onPins: (mesh, pins) => this.#keep(mesh, { pins }),
+        onKeys: (mesh, device) => this.#rekey(mesh, device),
         onTimestamp: (mesh, latestTimestamp) => this.#keep(mesh, { latestTimestamp }),
         onRevocations: (mesh, revocations) => this.#keep(mesh, { revocations }),
         onRemoved: () => this.#onRemoved(),
@@ -271,6 +278,14 @@ export class Agent {
     latest: Partial<Pick<MembershipOnDisk, 'netmap' | 'known' | 'pins' | 'latestTimestamp' | 'revocations'>>,
   ): void {
     this.#memberships = this.#memberships.map((each) => (each.mesh === mesh ? { ...each, ...latest } : each))
+  }
+
+  #rekey(mesh: MeshId, device: DeviceKeys): MembershipOnDisk {
+    const before = this.#memberships.find((each) => each.mesh === mesh)
+    invariant(before !== undefined, 'only what is here has keys')
+    const membership = withKeys(before, device)
+    this.#memberships = this.#memberships.map((each) => (each === before ? membership : each))
+    return membership
   }
 
   #running(): AgentSession {

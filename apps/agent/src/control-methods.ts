@@ -77,6 +77,7 @@ export function controlMethods(
     down: method('change', nothing, () => agent.down()),
     ping: method('read', pingParams, (params, context) => ping(agent, params, context)),
     netcheck: method('read', nothing, (_params, { signal }) => agent.netcheck(signal)),
+    'rotate-key': method('change', nothing, () => agent.rotateKeys()),
     'link-create': method('change', linkParams, (params) => agent.createLink(params)),
     'link-place': method('read', nothing, () => agent.request('link-place', {})),
     'link-deposit': method('change', depositParams, (params) => agent.request('link-deposit', params)),

@@ -18,9 +18,7 @@ import { NO_PINS } from '@weft/node'
 import { AgentError } from './agent-error.ts'
 import type { AgentState, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
-
-/** Of every record until keys rotate. */
-const FIRST_SEQUENCE = 1
+import { FIRST_SEQUENCE } from './membership-schemas.ts'
 
 /** What the coordinator says for good: the same question would be answered the same. */
 const FINAL_REFUSALS: ReadonlySet<string> = new Set([
@@ -85,7 +83,7 @@ class JoinAttempt {
     this.#state = state
     this.#clock = clock
     const linkKey = link.seed.publicKey(crypto)
-    const before = state.readJoinKeys(link.mesh)
+    const before = state.readKeys(link.mesh)
     this.#isRetry = before?.link === linkKey
     this.keys = this.#isRetry && before !== undefined ? before.keys : generateNodeKeys(systemRandom)
     if (!this.#isRetry) state.saveJoinKeys(link.mesh, { link: linkKey, keys: this.keys })
@@ -103,11 +101,12 @@ class JoinAttempt {
     })
     const chain = this.#checkedChain(answer)
     const { id, name } = answer
+    const device = { link: this.#link.seed.publicKey(crypto), keys: this.keys, sequence: FIRST_SEQUENCE }
     const membership = {
       mesh,
       id,
       name,
-      keys: this.keys,
+      ...device,
       record,
       chain,
       known: [],

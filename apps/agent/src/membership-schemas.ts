@@ -65,16 +65,40 @@ const linkEndpoint = z.string().transform((text, context): LinkEndpoint => {
   return z.NEVER
 })
 
+/** What a record names beside the identity, and a rotation replaces. */
+const rotatingKeys = {
+  node: privateKey('node'),
+  channel: privateKey('channel'),
+  probe: privateKey('probe'),
+  kem: privateKey('kem'),
+}
+
+/** The sequence number of a record that the device joins with. */
+export const FIRST_SEQUENCE = 1
+const sequence = z.int().min(FIRST_SEQUENCE)
+
 /** All of a node's private keys: the only file that holds any. */
 export const keysSchema = z.strictObject({
   version: z.literal(1),
   /** Of the link that the keys were made to join with. */
   link: publicKey('link'),
   identity: privateKey('identity'),
-  node: privateKey('node'),
-  channel: privateKey('channel'),
-  probe: privateKey('probe'),
-  kem: privateKey('kem'),
+  ...rotatingKeys,
+  /** Of the keys' record. Absent before the first rotation. */
+  sequence: sequence.default(FIRST_SEQUENCE),
+  /** Made to take their place; the coordinator has not said that it knows. */
+  next: z.exactOptional(z.strictObject({ sequence, ...rotatingKeys })),
+  /** Those before, in milliseconds since 1970 until when. */
+  former: z.exactOptional(
+    z.strictObject({
+      node: privateKey('node'),
+      probe: privateKey('probe'),
+      until: z
+        .int()
+        .min(0)
+        .transform((at) => wallTime(at)),
+    }),
+  ),
 })
 
 export const membershipSchema = z

@@ -47,6 +47,8 @@ export interface NodeOwner {
   onRemoved(mesh: MeshId): void
   /** On disk when it returns. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void
+  /** Nobody is spoken to by the keys before the last rotation any more. */
+  formerKeysOver(mesh: MeshId): void
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
   sendByRelay(output: Extract<NodeOutput, { kind: 'send-by-relay' }>): void
   doubtRelay(mesh: MeshId, relay: NodeId): void
@@ -235,6 +237,9 @@ export class RunningNode {
         return
       case 'save-timestamp':
         this.#owner.saveTimestamp(output.mesh, output.bound)
+        return
+      case 'former-keys-over':
+        this.#owner.formerKeysOver(output.mesh)
         return
       case 'save-port':
         this.#owner.savePort(output.port)

@@ -37,7 +37,9 @@ const membership: MembershipOnDisk = {
   mesh,
   id,
   name: 'alice',
+  link: link.publicKey(crypto),
   keys,
+  sequence: 1,
   record: createRecord(keys, 1, crypto),
   chain,
   known: [],
@@ -80,6 +82,9 @@ const revocation = createRevocation(
 function writeState(directory: string): ReadonlyMap<string, string> {
   using state = new AgentState(directory, silentLogger)
   state.saveJoinKeys(mesh, { link: link.publicKey(crypto), keys })
+  const next = { ...generateNodeKeys(random), identity: keys.identity, sequence: 1_700_000_000 }
+  const former = { node: keys.node, probe: keys.probe, until: wallTime(1_700_000_000_000) }
+  state.saveKeys(mesh, { link: link.publicKey(crypto), keys, sequence: 2, next, former })
   state.saveMembership(membership)
   state.saveNetmap(mesh, netmap, [{ id, sequence: 1, digest: 'a'.repeat(64) }])
   state.savePins(mesh, {

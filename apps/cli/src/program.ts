@@ -50,6 +50,7 @@ export function createProgram(): Command {
   addLink(program)
   addRoot(program)
   addRename(program)
+  addRotateKey(program)
   addRemove(program)
   addTrust(program)
   addNames(program)
@@ -301,6 +302,14 @@ function addRename(program: Command): void {
     .addOption(json('one line: id, name, before'))
     .addHelpText('after', examples('sudo weft rename laptop', 'sudo weft rename debian-2 nas'))
     .action(async (peer, name, options) => (await import('./verbs/rename.ts')).rename(peer, name, options))
+}
+
+function addRotateKey(program: Command): void {
+  verb(program, 'rotate-key', 'Give this device new keys, all but its identity; nothing under way is lost')
+    .addOption(socket('the agent’s socket'))
+    .addOption(json('one line: published, reason'))
+    .addHelpText('after', examples('sudo weft rotate-key', 'sudo weft rotate-key --json'))
+    .action(async (options) => (await import('./verbs/rotate-key.ts')).rotateKey(options))
 }
 
 function addRemove(program: Command): void {

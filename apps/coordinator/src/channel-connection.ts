@@ -135,6 +135,11 @@ export class ChannelConnection {
     this.#socket.close(GOING_AWAY)
   }
 
+  /** After the answers to what was asked so far. */
+  finish(): void {
+    void this.#turn.then(() => this.close())
+  }
+
   terminate(): void {
     this.#socket.terminate()
   }

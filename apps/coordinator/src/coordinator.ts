@@ -50,6 +50,7 @@ export class Coordinator {
   readonly #feed: CoreRunner<FeedInput, FeedOutput>
   readonly #presence: Presence
   readonly #writes: WriteQueue<Outcome<unknown>>
+  readonly #onRekeyed: (node: NodeId) => void
   readonly #disconnect: (node: NodeId, revocation: string | undefined) => void
   readonly #onRevoked: (revocations: readonly Uint8Array[]) => void
   #state: MeshState
@@ -66,6 +67,8 @@ export class Coordinator {
     readonly disconnect: (node: NodeId, revocation: string | undefined) => void
     /** What is known to be revoked: all at first, then what is new. */
     readonly onRevoked?: (revocations: readonly Uint8Array[]) => void
+    /** Closes the channel of a device that is known by another channel key now. */
+    readonly onRekeyed: (node: NodeId) => void
     readonly crypto: CryptoProvider
     readonly random: Random
     readonly clock: Clock
@@ -78,6 +81,7 @@ export class Coordinator {
     const { files, state, tell, crypto, random, clock, logger, returning } = options
     this.#files = files
     this.#disconnect = options.disconnect
+    this.#onRekeyed = options.onRekeyed
     this.#onRevoked = options.onRevoked ?? (() => undefined)
     this.#state = state
     this.#crypto = crypto
@@ -372,6 +376,7 @@ export class Coordinator {
     const number = changed[0]?.changed ?? removed[0]?.device.changed ?? revocations[0]?.changed ?? made?.number
     if (number === undefined) return
     const gone = removed.map(({ device: { id, accountId } }) => ({ id, account: accountId }))
+    const rekeyed = changed.filter(({ id, channelKey }) => this.#hasOtherChannelKey(id, channelKey))
     this.#state = applyChange(this.#state, {
       number,
       devices: changed,
@@ -391,6 +396,12 @@ export class Coordinator {
     })
     if (revocations.length > 0) this.#noteRevoked(revocations)
     for (const { device, revocation } of removed) this.#disconnect(device.id, revocation && toBase64(revocation.bytes))
+    for (const { id } of rekeyed) this.#onRekeyed(id)
+  }
+
+  #hasOtherChannelKey(id: NodeId, channelKey: PublicKey<'channel'>): boolean {
+    const before = this.#state.devices.get(id)
+    return before !== undefined && before.channelKey !== channelKey
   }
 }
 

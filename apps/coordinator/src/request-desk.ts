@@ -79,6 +79,11 @@ export class RequestDesk implements ChannelDesk {
     connection.close()
   }
 
+  /** Ends the channel by which the node is told its netmap, once what it has asked is answered. */
+  onRekeyed(node: NodeId): void {
+    this.#byNode.get(node)?.finish()
+  }
+
   closed(connection: ChannelConnection): void {
     const node = this.#subscribed.get(connection)
     if (node === undefined) return

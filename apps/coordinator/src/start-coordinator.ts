@@ -119,6 +119,7 @@ async function start(
     files,
     state: await firstState(files, options, beside),
     tell: (subscribers, message) => channels.tell(subscribers, message),
+    onRekeyed: (node) => desk.onRekeyed(node),
     disconnect: (node, revocation) => desk.disconnect(node, revocation),
     onRevoked: (revocations) => {
       relay?.revoke(revocations)

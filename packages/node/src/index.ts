@@ -14,6 +14,7 @@ export {
   type RelayStanding,
 } from './node-interface.ts'
 export type { MovedPlaceStatus, NodeStatus, PathStatus, PeerStatus, RefusedPeerStatus } from './node-status.ts'
+export type { FormerKeys, OwnKeys, PeerFacingKeys } from './own-keys.ts'
 export { MAX_PINS, NO_PINS, type Pin, type StoredPins } from './pins.ts'
 export { isRemoved } from './revocations.ts'
 export type { StoredMembership } from './stored-membership.ts'

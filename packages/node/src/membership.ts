@@ -23,6 +23,7 @@ import type { TrustOutcome } from './moved-places.ts'
 import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
 import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
+import { nodeKeysOf, type OwnKeys, probeKeysOf, publicNodeKeysOf } from './own-keys.ts'
 import type { Peer } from './peer.ts'
 import type { PeerIndices } from './peer-indices.ts'
 import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
@@ -51,6 +52,7 @@ export interface MembershipHost
     Pick<PeerRoutesHost, 'underlay' | 'meshPrefixes' | 'ownEndpoints' | 'refreshEndpoints' | 'countDrop'> {
   readonly indices: PeerIndices
   readonly emit: Emit
+  onLocalKeysChanged(): void
   /** What a peer is called or where it is heard is not what it was: costs what it touches. */
   onChanged(): void
   /** Who is there, addresses or grants are not what they were: filter and interface, which look at all peers, are made anew. */
@@ -64,7 +66,6 @@ export interface MembershipHost
 export class Membership {
   readonly mesh: MeshId
   readonly id: NodeId
-  readonly nodeKey: PublicKey<'node'>
   readonly address6: IpAddress
   readonly prefix6: Prefix
   readonly peers: PeerTable
@@ -76,6 +77,7 @@ export class Membership {
   published: string | undefined
   readonly #host: MembershipHost
   readonly #verifier: CryptoProvider
+  #own: OwnKeys
   readonly #rootKey: PublicKey<'root'>
   readonly #known: KnownPeers
   readonly #revocations: Revocations
@@ -97,7 +99,7 @@ export class Membership {
     const identityKey = stored.keys.identity.publicKey(crypto)
     this.mesh = stored.mesh
     this.id = nodeIdOf(identityKey, crypto)
-    this.nodeKey = stored.keys.node.publicKey(crypto)
+    this.#own = stored
     this.#rootKey = rootKeyOf(stored, crypto)
     this.address6 = nodeAddress6(this.#rootKey, identityKey, crypto)
     this.prefix6 = meshPrefix(this.#rootKey, crypto)
@@ -106,9 +108,9 @@ export class Membership {
     this.#host = host
     this.#verifier = rememberingSignatures(crypto)
     this.#known = new KnownPeers(stored.known, crypto)
-    this.routes = new PeerRoutes(this.#routesHost(), { id: this.id, probeKey: stored.keys.probe }, now)
+    this.routes = new PeerRoutes(this.#routesHost(), { id: this.id, probeKeys: probeKeysOf(stored) }, now)
     this.#tunnels = new Tunnels(this.#tunnelsHost(), {
-      privateKeys: [stored.keys.node],
+      privateKeys: nodeKeysOf(stored),
       latestTimestamp: stored.latestTimestamp,
     })
     this.#now = now
@@ -146,6 +148,19 @@ export class Membership {
 
   filterRules(): FilterRule[] {
     return filterRules(this.#netmap?.grants ?? [], this.peers.peers(), this.addresses)
+  }
+
+  /** All that peers may know this node by. */
+  get nodeKeys(): readonly PublicKey<'node'>[] {
+    return publicNodeKeysOf(this.#own, this.#host.crypto)
+  }
+
+  /** The keys are being replaced: sessions and paths stay. */
+  setOwnKeys(own: OwnKeys, now: Now): void {
+    this.#own = own
+    this.#tunnels.setOwnKeys(nodeKeysOf(own), now)
+    this.routes.setOwnKeys(probeKeysOf(own))
+    this.#host.onLocalKeysChanged()
   }
 
   onNetmap(netmap: Netmap, change: NetmapChange | undefined, now: Now): void {
@@ -201,6 +216,7 @@ export class Membership {
     if (isPast(this.#saveAt, now.instant)) this.save(now)
     if (!isPast(this.#recheckAt, now.instant)) return
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
+    this.#forgetFormerKeys(now)
     const self = this.#self()
     if (self !== undefined) this.peers.recheck(now.wall, self)
   }
@@ -295,6 +311,13 @@ export class Membership {
     return readDeviceText(text, this.#netmap?.mesh.domain)
   }
 
+  #forgetFormerKeys(now: Now): void {
+    const { former, ...own } = this.#own
+    if (former === undefined || now.wall < former.until) return
+    this.setOwnKeys(own, now)
+    this.#host.emit({ kind: 'former-keys-over', mesh: this.mesh })
+  }
+
   #self(): TableSelf | undefined {
     return this.#netmap === undefined ? undefined : this.#selfIn(this.#netmap)
   }
@@ -302,7 +325,7 @@ export class Membership {
   #selfIn(netmap: Netmap): TableSelf {
     return {
       id: this.id,
-      nodeKey: this.nodeKey,
+      nodeKeys: this.nodeKeys,
       addresses: [netmap.self.address4, this.address6],
       range: netmap.mesh.range,
     }
@@ -384,6 +407,7 @@ export class Membership {
       left: (peers) => {
         this.loss = { peers, at: this.#now.wall }
       },
+      rekeyed: (peer) => this.#onRekeyed(peer),
       readdressed: (peer, before) => this.#onReaddressed(peer, before),
       endpointsChanged: (peer) => this.#onEndpointsChanged(peer),
       named: (peer, before) => this.places.onNamed(peer, before),
@@ -410,6 +434,12 @@ export class Membership {
     this.#host.indices.give(peer.index)
     this.#host.onShapeChanged()
     this.#log('info', 'peer removed', { peer: peer.identity.id, name: peer.claim.name })
+  }
+
+  #onRekeyed(peer: Peer): void {
+    this.#tunnels.rekey(peer, this.#now)
+    this.routes.rekey(peer)
+    this.#log('info', 'peer has new keys', { peer: peer.identity.id, name: peer.claim.name })
   }
 
   #onReaddressed(peer: Peer, before: IpAddress): void {

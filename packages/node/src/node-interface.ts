@@ -6,6 +6,7 @@ import { MOST_PATH_MTU, type ProbeDropReason } from '@weft/traversal'
 import type { HandshakeDropReason } from '@weft/wireguard'
 import type { KnownPeer } from './known-peers.ts'
 import type { TrustOutcome } from './moved-places.ts'
+import type { OwnKeys } from './own-keys.ts'
 import type { StoredPins } from './pins.ts'
 import type { StoredMembership } from './stored-membership.ts'
 
@@ -45,6 +46,8 @@ export type NodeInput =
   /** First of all: the UDP port to try first, or with `isFixed` the only one. */
   | { readonly kind: 'start'; readonly port: number; readonly isFixed?: boolean }
   | { readonly kind: 'membership-added'; readonly membership: StoredMembership }
+  /** The node's keys are being replaced, or were. */
+  | { readonly kind: 'own-keys'; readonly mesh: MeshId; readonly own: OwnKeys }
   | { readonly kind: 'membership-removed'; readonly mesh: MeshId }
   /** The whole netmap as it is now, and where it came of a change, that change: then only what it names is looked at. */
   | { readonly kind: 'netmap'; readonly mesh: MeshId; readonly netmap: Netmap; readonly change?: NetmapChange }
@@ -133,6 +136,8 @@ export type NodeOutput =
   | { readonly kind: 'removed'; readonly mesh: MeshId }
   /** The latest that handshakes may have told peers: on disk before anything after it is sent. */
   | { readonly kind: 'save-timestamp'; readonly mesh: MeshId; readonly bound: WallTime }
+  /** Nobody is spoken to by the former keys any more: they may go. */
+  | { readonly kind: 'former-keys-over'; readonly mesh: MeshId }
   | { readonly kind: 'save-port'; readonly port: number }
   | { readonly kind: 'ping-answer'; readonly token: number; readonly outcome: PingOutcome }
   /** Behind `ask-stun`: all answers have come, or are given up. */

@@ -5,7 +5,6 @@ import {
   earliest,
   familyOf,
   fromBase64,
-  hostPrefix,
   type Instant,
   type IpAddress,
   instant,
@@ -19,15 +18,10 @@ import type { CryptoProvider, MeshId } from '@weft/keys'
 import { isStun, probeSender, Reflexive } from '@weft/traversal'
 import { ReceiverIndices } from '@weft/wireguard'
 import { collisionsOf, directPaths, MAX_ENDPOINTS, ownEndpoints } from './endpoints.ts'
+import { interfaceSettings } from './interface-settings.ts'
+import { LocalKeys } from './local-keys.ts'
 import { Membership, type MembershipHost } from './membership.ts'
-import {
-  INTERFACE_MTU,
-  type InterfaceSettings,
-  type NodeDropReason,
-  type NodeInput,
-  type NodeOutput,
-  type ProvenPeer,
-} from './node-interface.ts'
+import type { NodeDropReason, NodeInput, NodeOutput, ProvenPeer } from './node-interface.ts'
 import type { NetworkStatus, NodeStatus } from './node-status.ts'
 import { PeerIndices } from './peer-indices.ts'
 import { Pings } from './pings.ts'
@@ -49,6 +43,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   readonly #memberships = new Map<MeshId, Membership>()
   readonly #sockets: UnderlaySockets
   readonly #pings: Pings
+  readonly #localKeys = new LocalKeys()
   readonly #reflexive: Reflexive
   readonly #stunServers = new Map<MeshId, readonly Endpoint[]>()
   readonly #receiverIndices: ReceiverIndices
@@ -85,6 +80,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
       ownEndpoints: () => this.#ownEndpoints(this.#reflexive.endpoints()),
       refreshEndpoints: () => this.#reflexive.refresh(this.#instant()),
       countDrop: (reason) => this.#countDrop(reason),
+      onLocalKeysChanged: () => this.#tellLocalKeys(),
       onChanged: () => {
         this.#names = undefined
       },
@@ -164,6 +160,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
         return
       case 'membership-added':
         this.#add(input.membership, now)
+        return
+      case 'own-keys':
+        this.#memberships.get(input.mesh)?.setOwnKeys(input.own, now)
         return
       case 'membership-removed':
         this.#remove(input.mesh, now)
@@ -286,8 +285,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   /** Local keys are counted as they were told; a cookie reply is for nobody's key, and may be for any. */
   #membershipsOf(localKey: number): readonly Membership[] {
-    const all = [...this.#memberships.values()]
-    return localKey < 0 ? all : all.slice(localKey, localKey + 1)
+    if (localKey < 0) return [...this.#memberships.values()]
+    const owner = this.#localKeys.ownerOf(localKey)
+    return owner === undefined ? [] : [owner]
   }
 
   #add(stored: StoredMembership, now: Now): void {
@@ -431,7 +431,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   }
 
   #tellLocalKeys(): void {
-    this.#command({ kind: 'set-local-keys', keys: [...this.#memberships.values()].map(({ nodeKey }) => nodeKey) })
+    this.#command(this.#localKeys.commandFor(this.#memberships.values()))
   }
 
   #meshPrefixes(): readonly Prefix[] {
@@ -460,13 +460,5 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   #emit(output: NodeOutput): void {
     this.#outputs.push(output)
-  }
-}
-
-function interfaceSettings(memberships: readonly Membership[]): InterfaceSettings {
-  return {
-    addresses: memberships.flatMap(({ addresses }) => addresses.map(hostPrefix)),
-    routes: memberships.flatMap(({ addresses, prefixes }) => (addresses.length === 0 ? [] : prefixes)),
-    mtu: INTERFACE_MTU,
   }
 }

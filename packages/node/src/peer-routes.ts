@@ -30,7 +30,11 @@ export class PeerRoutes {
   readonly #relays = new Map<NodeId, RelayStanding>()
   #home: NodeId | undefined
 
-  constructor(host: PeerRoutesHost, own: { readonly id: NodeId; readonly probeKey: PrivateKey<'probe'> }, now: Now) {
+  constructor(
+    host: PeerRoutesHost,
+    own: { readonly id: NodeId; readonly probeKeys: readonly PrivateKey<'probe'>[] },
+    now: Now,
+  ) {
     this.#host = host
     const { crypto, random, meters } = host
     this.#traversal = new Traversal(
@@ -76,6 +80,14 @@ export class PeerRoutes {
   add(peer: Peer, now: Now): void {
     const { id, probeKey } = peer.identity
     this.#traversal.add({ index: peer.index, id, probeKey }, peer.claim.endpoints, now)
+  }
+
+  setOwnKeys(keys: readonly PrivateKey<'probe'>[]): void {
+    this.#traversal.setOwnKeys(keys)
+  }
+
+  rekey(peer: Peer): void {
+    this.#traversal.setPeerKey(peer.index, peer.identity.probeKey)
   }
 
   remove(peer: Peer): void {

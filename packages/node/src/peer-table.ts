@@ -25,6 +25,8 @@ export interface PeerTableHooks {
   removed(peer: Peer): void
   /** So many that had a tunnel are in the netmap no more. */
   left(count: number): void
+  /** It has other keys now, and is the same peer. */
+  rekeyed(peer: Peer): void
   /** It has another address than `before`, or is of another account. */
   readdressed(peer: Peer, before: IpAddress): void
   endpointsChanged(peer: Peer): void
@@ -35,7 +37,8 @@ export interface PeerTableHooks {
 
 export interface TableSelf {
   readonly id: NodeId
-  readonly nodeKey: PublicKey<'node'>
+  /** All that peers may know this node by. */
+  readonly nodeKeys: readonly PublicKey<'node'>[]
   readonly addresses: readonly IpAddress[]
   readonly range: Prefix
 }
@@ -130,8 +133,8 @@ export class PeerTable {
     const reason = this.#objection(claim, identity, self)
     const peer = this.#verified.get(claim.id)
     if (reason !== undefined) this.#refuse({ claim, reason, identity })
-    else if (peer?.identity.nodeKey === identity.nodeKey) this.#update(peer, claim, identity)
-    else this.#add(claim, identity)
+    else if (peer === undefined) this.#add(claim, identity)
+    else this.#update(peer, claim, identity)
   }
 
   /** This node may have been given an address that a peer had. */
@@ -144,7 +147,7 @@ export class PeerTable {
 
   /** One peer's place may be what another waits for, so it goes on as long as somebody gets one. */
   #retryRefused(self: TableSelf): void {
-    const place = `${self.addresses} ${self.range} ${self.nodeKey}`
+    const place = `${self.addresses} ${self.range} ${self.nodeKeys}`
     if (!this.#isPlaceFree && place === this.#lastPlace) return
     this.#lastPlace = place
     for (let before = -1; before !== this.#refused.size; ) {
@@ -158,7 +161,7 @@ export class PeerTable {
 
   #objection(claim: NetmapPeer, identity: VerifiedIdentity, self: TableSelf): RefusalReason | undefined {
     if (this.#hooks.isRevoked(identity)) return 'revoked'
-    if (identity.id === self.id || identity.nodeKey === self.nodeKey) return 'is-self'
+    if (identity.id === self.id || self.nodeKeys.includes(identity.nodeKey)) return 'is-self'
     if (self.addresses.includes(claim.address4)) return 'is-self'
     if (!prefixContains(self.range, claim.address4)) return 'address-outside-range'
     if (claim.address4 === resolverAddress(self.range)) return 'address-taken'
@@ -186,12 +189,15 @@ export class PeerTable {
 
   #update(peer: Peer, claim: NetmapPeer, identity: VerifiedIdentity): void {
     const before = peer.claim
-    const { account } = peer.identity
-    if (before.address4 !== claim.address4) this.#isPlaceFree = true
+    const { account, nodeKey, probeKey } = peer.identity
+    if (before.address4 !== claim.address4 || nodeKey !== identity.nodeKey) this.#isPlaceFree = true
     for (const address of peer.addresses) this.#byAddress.delete(address)
+    this.#byNodeKey.delete(nodeKey)
     peer.claim = claim
     peer.identity = identity
     for (const address of peer.addresses) this.#byAddress.set(address, peer)
+    this.#byNodeKey.set(identity.nodeKey, peer)
+    if (nodeKey !== identity.nodeKey || probeKey !== identity.probeKey) this.#hooks.rekeyed(peer)
     if (before.address4 !== claim.address4 || account !== identity.account)
       this.#hooks.readdressed(peer, before.address4)
     if (before.name !== claim.name) this.#hooks.named(peer, before.name)

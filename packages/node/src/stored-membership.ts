@@ -1,14 +1,14 @@
 import { invariant, type WallTime } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
-import { decodeChain, type NodeKeys, readCertificate } from '@weft/identity'
+import { decodeChain, readCertificate } from '@weft/identity'
 import { type CryptoProvider, type MeshId, meshIdOf, type PublicKey } from '@weft/keys'
 import type { KnownPeer } from './known-peers.ts'
+import type { OwnKeys } from './own-keys.ts'
 import type { StoredPins } from './pins.ts'
 
 /** What a node keeps of one mesh between two runs. */
-export interface StoredMembership {
+export interface StoredMembership extends OwnKeys {
   readonly mesh: MeshId
-  readonly keys: NodeKeys
   /** The node's own record and chain, as its peers see them. */
   readonly record: Uint8Array
   readonly chain: Uint8Array

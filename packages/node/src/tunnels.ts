@@ -53,6 +53,16 @@ export class Tunnels {
     this.#link.tell({ kind: 'add-peer', peer: peer.index, publicKey: peer.identity.nodeKey }, now)
   }
 
+  /** All that peers may know this node by, those that are tried first, first. */
+  setOwnKeys(privateKeys: readonly PrivateKey<'node'>[], now: Now): void {
+    this.#link.tell({ kind: 'change-private-keys', privateKeys }, now)
+  }
+
+  /** The peer has another node key: its sessions stay until one is made with it. */
+  rekey(peer: Peer, now: Now): void {
+    this.#link.tell({ kind: 'change-peer-key', peer: peer.index, publicKey: peer.identity.nodeKey }, now)
+  }
+
   remove(peer: Peer, now: Now): void {
     this.#link.tell({ kind: 'remove-peer', peer: peer.index }, now)
   }

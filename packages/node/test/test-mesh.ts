@@ -32,11 +32,11 @@ export function seededRandom(seed: number): Random {
 
 export interface TestDevice {
   readonly name: string
-  readonly keys: NodeKeys
+  keys: NodeKeys
   readonly id: NodeId
   readonly account: AccountId
   readonly address4: IpAddress
-  readonly record: Uint8Array
+  record: Uint8Array
   readonly chain: Uint8Array
 }
 
@@ -75,6 +75,12 @@ export class TestMesh {
     }
     this.devices.push(device)
     return device
+  }
+
+  /** New keys for the device, but not told to anybody: what the coordinator says of it is the same before `device` has them. */
+  newKeys(device: TestDevice): Pick<TestDevice, 'keys' | 'record'> {
+    const keys = { ...generateNodeKeys(this.#random), identity: device.keys.identity }
+    return { keys, record: createRecord(keys, ++this.number, crypto) }
   }
 
   accountOf(owner: string): AccountId {

@@ -2,8 +2,9 @@ import { type Endpoint, earliest, type Instant, type Now, type Random } from '@w
 import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
 import type { CryptoProvider, NodeId, PrivateKey, PublicKey } from '@weft/keys'
 import { PeerPaths, type PeerPathsHost } from './peer-paths.ts'
+import { PeerSeals } from './peer-seals.ts'
 import { decodeProbeMessage, encodeProbeMessage, type ProbeMessage } from './probe-messages.ts'
-import { ProbeSeal, probeSender } from './probe-seal.ts'
+import { probeSender } from './probe-seal.ts'
 import { SequenceWindow } from './sequence-window.ts'
 
 /** Sequence numbers begin at the wall clock's time in these parts of a millisecond, so that they grow over restarts. */
@@ -38,7 +39,7 @@ export interface TraversalHost {
 interface Known {
   readonly index: number
   readonly id: NodeId
-  readonly seal: ProbeSeal | undefined
+  readonly seals: PeerSeals
   readonly window: SequenceWindow
   readonly paths: PeerPaths
   tokens: number
@@ -48,7 +49,8 @@ interface Known {
 /** The paths to all peers of one mesh: seals and opens what is said about them, and asks each peer's `PeerPaths`. */
 export class Traversal {
   readonly #host: TraversalHost
-  readonly #own: { readonly id: NodeId; readonly probeKey: PrivateKey<'probe'> }
+  readonly #ownId: NodeId
+  #ownKeys: readonly PrivateKey<'probe'>[]
   readonly #byIndex = new Map<number, Known>()
   readonly #byId = new Map<NodeId, Known>()
   /** Those with traffic: of a large mesh, a few. */
@@ -57,13 +59,18 @@ export class Traversal {
   #lastSequence = 0
   #now: Now
 
-  constructor(host: TraversalHost, own: { readonly id: NodeId; readonly probeKey: PrivateKey<'probe'> }, now: Now) {
+  /** `probeKeys`: as `setOwnKeys`. */
+  constructor(
+    host: TraversalHost,
+    own: { readonly id: NodeId; readonly probeKeys: readonly PrivateKey<'probe'>[] },
+    now: Now,
+  ) {
     this.#host = host
-    this.#own = own
+    this.#ownId = own.id
+    this.#ownKeys = own.probeKeys
     this.#now = now
   }
 
-  /** A peer with another probe key is another peer: `remove` it first. */
   add(
     peer: { readonly index: number; readonly id: NodeId; readonly probeKey: PublicKey<'probe'> },
     told: readonly Endpoint[],
@@ -72,16 +79,9 @@ export class Traversal {
     this.#now = now
     const { index, id, probeKey: peerKey } = peer
     const { crypto, random } = this.#host
-    const seal = ProbeSeal.create({
-      own: this.#own.id,
-      probeKey: this.#own.probeKey,
-      peer: id,
-      peerKey,
-      crypto,
-      random,
-    })
-    const paths = new PeerPaths(this.#hostOf(index, seal))
-    const known = { index, id, seal, window: new SequenceWindow(), paths, tokens: BURST, filledAt: now.instant }
+    const seals = new PeerSeals({ own: this.#ownId, ownKeys: this.#ownKeys, peer: id, peerKey, crypto, random })
+    const paths = new PeerPaths(this.#hostOf(index, seals))
+    const known = { index, id, seals, window: new SequenceWindow(), paths, tokens: BURST, filledAt: now.instant }
     this.#byIndex.set(index, known)
     this.#byId.set(id, known)
     paths.onTold(told, now.instant)
@@ -93,6 +93,16 @@ export class Traversal {
     this.#byIndex.delete(index)
     this.#active.delete(index)
     this.#byId.delete(known.id)
+  }
+
+  /** All that peers may know this node by; to whom has not been heard of, it is said with the first. */
+  setOwnKeys(keys: readonly PrivateKey<'probe'>[]): void {
+    this.#ownKeys = keys
+    for (const { seals } of this.#byIndex.values()) seals.setOwnKeys(keys)
+  }
+
+  setPeerKey(index: number, key: PublicKey<'probe'>): void {
+    this.#byIndex.get(index)?.seals.setPeerKey(key)
   }
 
   paths(index: number): PeerPaths | undefined {
@@ -160,13 +170,16 @@ export class Traversal {
   }
 
   #open(known: Known, datagram: Uint8Array, now: Instant): ProbeMessage | ProbeDropReason {
-    const body = known.seal?.open(datagram)
-    if (body === undefined) return 'probe-forged'
+    const opened = known.seals.open(datagram)
+    if (opened === undefined) return 'probe-forged'
     if (!this.#take(known, now)) return 'probe-rate'
-    const message = decodeProbeMessage(body)
+    const message = decodeProbeMessage(opened.body)
     if (message === undefined) return 'probe-malformed'
     // A reply is new by its transaction, which nobody can guess.
-    return message.kind === 'reply' || known.window.accept(message.sequence) ? message : 'probe-replayed'
+    if (message.kind === 'reply') return message
+    if (!known.window.accept(message.sequence)) return 'probe-replayed'
+    known.seals.onHeard(opened.by)
+    return message
   }
 
   #take(known: Known, now: Instant): boolean {
@@ -177,7 +190,7 @@ export class Traversal {
     return true
   }
 
-  #hostOf(index: number, seal: ProbeSeal | undefined): PeerPathsHost {
+  #hostOf(index: number, seals: PeerSeals): PeerPathsHost {
     const host = this.#host
     return {
       random: host.random,
@@ -189,7 +202,8 @@ export class Traversal {
       pathTo: (endpoint) => host.pathTo(endpoint),
       send: (path, message) => {
         const isPadded = message.kind === 'probe' && message.length !== undefined
-        if (seal !== undefined) host.send(index, path, seal.seal(encodeProbeMessage(message)), isPadded)
+        const sealed = seals.seal(encodeProbeMessage(message))
+        if (sealed !== undefined) host.send(index, path, sealed, isPadded)
       },
       nextSequence: () => this.#nextSequence(),
       use: (path, mtu) => host.use(index, path, mtu),

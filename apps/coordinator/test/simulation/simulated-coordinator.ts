@@ -82,6 +82,7 @@ export class SimulatedCoordinator {
       tell: (subscribers, message) => {
         for (const subscriber of subscribers) this.#connections.get(subscriber)?.tell(message)
       },
+      onRekeyed: (node) => this.#desk.onRekeyed(node),
       disconnect: (node, revocation) => this.#desk.disconnect(node, revocation),
       crypto,
       random,
