@@ -12,7 +12,7 @@ import {
   type Random,
 } from '@weft/base'
 import { ChannelResponder, splitForNodes } from '@weft/coordinator-protocol'
-import type { CryptoProvider, PrivateKey } from '@weft/keys'
+import type { CryptoProvider } from '@weft/keys'
 import { type WebSocket, WebSocketServer } from 'ws'
 import {
   ChannelConnection,
@@ -20,6 +20,7 @@ import {
   type ConnectionLimits,
   type ConnectionOwner,
 } from './channel-connection.ts'
+import type { ChannelIdentity } from './channel-identity.ts'
 import type { Counters, StrangerEvent } from './counters.ts'
 
 const PATH = '/v1/channel'
@@ -55,9 +56,8 @@ export const defaultLimits: ChannelLimits = {
 
 interface ServerOptions {
   readonly desk: ChannelDesk
-  readonly channelKey: PrivateKey<'channel'>
-  /** For that key, and not about to expire. */
-  readonly certificate: () => Uint8Array
+  /** For a connection that begins now. */
+  readonly identity: () => ChannelIdentity
   readonly crypto: CryptoProvider
   readonly random: Random
   readonly clock: Clock
@@ -155,13 +155,13 @@ export class ChannelServer implements ConnectionOwner {
   }
 
   #accept(socket: WebSocket, request: IncomingMessage): void {
-    const { desk, limits, clock, counters, logger, crypto, random, channelKey, certificate } = this.#options
+    const { desk, limits, clock, counters, logger, crypto, random, identity } = this.#options
     const source = sourceOf(request)
     const connection = new ChannelConnection({
       number: ++this.#lastNumber,
       socket,
       source,
-      channel: new ChannelResponder({ crypto, random, channelKey, certificate: certificate() }),
+      channel: new ChannelResponder({ crypto, random, ...identity() }),
       desk,
       owner: this,
       limits,

@@ -17,7 +17,6 @@ export interface MeshFiles {
   readonly store: Store
   readonly mesh: MeshRow
   readonly coordinatorKey: PrivateKey<'coordinator'>
-  readonly channelKey: PrivateKey<'channel'>
   readonly root: MeshRoot
 }
 
@@ -54,11 +53,12 @@ export async function openMeshFiles(
     const opening: Opening = { ...options, secrets, store }
     const found = await store.transaction((transaction) => transaction.mesh())
     const mesh = found === undefined ? await createMesh(opening) : checkMesh(found, opening)
+    // Earlier versions kept one for life.
+    secrets.erase('channel')
     return {
       store,
       mesh,
       coordinatorKey: secrets.require('coordinator', 'coordinator'),
-      channelKey: secrets.readOrGenerate('channel', 'channel', options.random),
       root: await openRoot(opening),
     }
   } catch (error) {

@@ -10,7 +10,7 @@ import { type ListenAddress, linkEndpoints, listenText, parsePublicUrl } from '@
 import { ensureDirectory, lockFile } from '@weft/state'
 import { parseRange } from './address-range.ts'
 import { backUp } from './backup.ts'
-import { dailyCertificate } from './channel-certificate.ts'
+import { dailyChannelIdentity } from './channel-identity.ts'
 import { type ChannelLimits, ChannelServer, defaultLimits } from './channel-server.ts'
 import { controlMethods } from './control-methods.ts'
 import { Coordinator } from './coordinator.ts'
@@ -144,8 +144,7 @@ async function start(
   const desk = new RequestDesk({ coordinator, relays, endpoints, seconds, logger })
   const channels = new ChannelServer({
     desk,
-    channelKey: files.channelKey,
-    certificate: dailyCertificate({ ...files, crypto: nativeCrypto, clock }),
+    identity: dailyChannelIdentity({ ...files, crypto: nativeCrypto, random: systemRandom, clock }),
     crypto: nativeCrypto,
     random: systemRandom,
     clock,

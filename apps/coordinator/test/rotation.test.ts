@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { toBase64 } from '@weft/base'
+import { toBase64, wallTime } from '@weft/base'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
 import { createRecord, generateNodeKeys } from '@weft/identity'
+import { WebSocket } from 'ws'
 import { TestCoordinator } from './test-coordinator.ts'
-import { TestNode } from './test-node.ts'
+import { TestChannel, TestNode } from './test-node.ts'
 
 describe('a device that publishes a record with another channel key', () => {
   it('is answered, and its peers are told; then the channel of the old key is closed', async () => {
@@ -90,4 +94,62 @@ class TwoDevices {
     await this.nas.close()
     await this.coordinator[Symbol.asyncDispose]()
   }
+}
+
+describe('the channel key of the coordinator', () => {
+  it('is another one each day and with each start, and lies in no file', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const first = await shownKey(coordinator)
+    assert.equal(await shownKey(coordinator), first, 'the same on one day')
+    coordinator.wallShift = DAY_MS
+    const second = await shownKey(coordinator)
+    assert.notEqual(second, first)
+    await coordinator.stop()
+    await coordinator.start()
+    assert.notEqual(await shownKey(coordinator), second)
+    assert.deepEqual(
+      readdirSync(join(coordinator.directory, 'keys')).filter((name) => name.startsWith('channel')),
+      [],
+    )
+  })
+
+  it('changes under no channel that is open', async () => {
+    await using mesh = await TwoDevices.enter()
+    mesh.coordinator.wallShift = DAY_MS
+    await shownKey(mesh.coordinator)
+    await mesh.laptop.request('rename', { device: 'nas', name: 'attic' })
+    await mesh.nas.until(() => mesh.nas.netmap?.self.name === 'attic')
+  })
+
+  it('need not be known to a node that was away for a year', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const node = new TestNode(await coordinator.link(), 'nas')
+    await (await node.enter(coordinator.port)).close()
+    coordinator.wallShift = 365 * DAY_MS
+    const at = wallTime(Date.now() + coordinator.wallShift)
+    const url = `ws://127.0.0.1:${coordinator.port}/v1/channel`
+    const channel = await TestChannel.open(url, node.keys, node.link.coordinatorKey, { at })
+    await node.subscribe(channel)
+    assert.equal(channel.netmap?.self.name, 'nas')
+    await channel.close()
+  })
+
+  it('of an earlier version is taken away at the next start', async () => {
+    await using coordinator = await TestCoordinator.start()
+    await coordinator.stop()
+    const file = join(coordinator.directory, 'keys', 'channel.key')
+    writeFileSync(file, `${toBase64(new Uint8Array(32).fill(7))}\n`, { mode: 0o600 })
+    await coordinator.start()
+    assert.equal(existsSync(file), false)
+  })
+})
+
+const DAY_MS = 86_400_000
+
+/** What the coordinator sends first to whoever connects. */
+async function shownKey(coordinator: TestCoordinator): Promise<string> {
+  const socket = new WebSocket(`ws://127.0.0.1:${coordinator.port}/v1/channel`, 'weft.channel.1')
+  const [certificate] = (await once(socket, 'message')) as [Buffer]
+  socket.close()
+  return certificate.subarray(1, 33).toString('base64')
 }

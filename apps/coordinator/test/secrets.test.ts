@@ -21,7 +21,7 @@ it('neither files, nor log, nor messages hold a private key of a node, the seed 
     if (!name.endsWith('.key')) continue
     secrets.set(name, Buffer.from(bytes.toString(), 'base64'))
   }
-  assert.equal(secrets.size, 3 * 6 + 4)
+  assert.equal(secrets.size, 3 * 6 + 3)
   const told = channels.flatMap((channel) => channel.texts).filter((text) => !text.includes(created?.link ?? ''))
   const places: readonly (readonly [string, Buffer])[] = [
     ...files.filter(([name]) => !name.endsWith('.key')),

@@ -30,7 +30,7 @@ describe('the state directory', () => {
     const names = readdirSync(keys).sort()
     assert.deepEqual(
       names.map((name) => name.replace(/[0-9a-f]{32}/, 'ID')),
-      ['account-ID.key', 'channel.key', 'coordinator.key', 'root.key'],
+      ['account-ID.key', 'coordinator.key', 'root.key'],
     )
     for (const name of names) assert.equal(statSync(join(keys, name)).mode & 0o777, 0o600)
     assert.equal(statSync(coordinator.path).mode & 0o777, 0o600)
@@ -74,7 +74,6 @@ describe('the state directory', () => {
     writeFileSync(coordinator.path, whole)
 
     for (const name of readdirSync(join(coordinator.directory, 'keys'))) {
-      if (name === 'channel.key') continue
       const file = join(coordinator.directory, 'keys', name)
       renameSync(file, `${file}.away`)
       await isRefused(coordinator, 'keys-missing', new RegExp(name))

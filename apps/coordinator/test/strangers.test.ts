@@ -55,8 +55,8 @@ describe('what a stranger sends', () => {
     const sent: Uint8Array[] = []
     const node = new TestNode(link, 'alice')
     const alice = await node.enter(coordinator.port)
-    const spy = await TestChannel.open(url(coordinator.port), node.keys, node.link.coordinatorKey, (frame) => {
-      sent.push(frame.slice())
+    const spy = await TestChannel.open(url(coordinator.port), node.keys, node.link.coordinatorKey, {
+      spy: (frame) => sent.push(frame.slice()),
     })
     await node.subscribe(spy)
     await alice.closed

@@ -1,4 +1,4 @@
-import { type Endpoint, fromBase64, type IpAddress, invariant, toBase64, wallTime } from '@weft/base'
+import { type Endpoint, fromBase64, type IpAddress, invariant, toBase64, type WallTime, wallTime } from '@weft/base'
 import {
   type AnswerError,
   ChannelInitiator,
@@ -36,6 +36,14 @@ export class Refused extends Error {
   }
 }
 
+interface ChannelOptions {
+  /** Sees every frame that is sent. */
+  readonly spy?: (frame: Uint8Array) => void
+  readonly version?: number
+  /** The node's clock. */
+  readonly at?: WallTime
+}
+
 /** One channel to a coordinator, as a node would have it; it keeps every message in the order it came. */
 export class TestChannel {
   readonly #socket: WebSocket
@@ -54,17 +62,16 @@ export class TestChannel {
     url: string,
     keys: NodeKeys,
     coordinatorKey: PublicKey<'coordinator'>,
-    spy: (frame: Uint8Array) => void,
-    version: number | undefined,
+    { spy, version, at }: ChannelOptions,
   ) {
-    this.#spy = spy
+    this.#spy = spy ?? (() => {})
     this.#socket = new WebSocket(url, 'weft.channel.1')
     this.#initiator = new ChannelInitiator({
       crypto,
       random,
       coordinatorKey,
       channelKey: keys.channel,
-      at: wallTime(Date.now()),
+      at: at ?? wallTime(Date.now()),
       ...(version === undefined ? {} : { version }),
     })
     this.#socket.on('message', (data: Buffer) => this.#receive(data))
@@ -74,15 +81,13 @@ export class TestChannel {
     this.#opened.promise.catch(() => {})
   }
 
-  /** @param spy sees every frame that is sent. */
   static async open(
     url: string,
     keys: NodeKeys,
     key: PublicKey<'coordinator'>,
-    spy: (frame: Uint8Array) => void = () => {},
-    version?: number,
+    options: ChannelOptions = {},
   ): Promise<TestChannel> {
-    const channel = new TestChannel(url, keys, key, spy, version)
+    const channel = new TestChannel(url, keys, key, options)
     await channel.#opened.promise
     return channel
   }
@@ -192,8 +197,7 @@ export class TestNode {
       `ws://${host}:${port}/v1/channel`,
       this.keys,
       this.link.coordinatorKey,
-      undefined,
-      this.version,
+      this.version === undefined ? {} : { version: this.version },
     )
   }
 

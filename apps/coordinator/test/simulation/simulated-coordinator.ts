@@ -14,8 +14,8 @@ import { ChannelResponder } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import type { SeededRandom } from '@weft/testing'
 import type { WebSocket } from 'ws'
-import { dailyCertificate } from '../../src/channel-certificate.ts'
 import { ChannelConnection } from '../../src/channel-connection.ts'
+import { type ChannelIdentity, dailyChannelIdentity } from '../../src/channel-identity.ts'
 import { defaultLimits } from '../../src/channel-server.ts'
 import { Coordinator } from '../../src/coordinator.ts'
 import { Counters } from '../../src/counters.ts'
@@ -68,7 +68,7 @@ export class SimulatedCoordinator {
   readonly #desk: RequestDesk
   readonly #connections = new Map<number, ChannelConnection>()
   readonly #alarm = new ToldAlarm()
-  readonly #certificate: () => Uint8Array
+  readonly #identity: () => ChannelIdentity
   #lastNumber = 0
 
   private constructor(place: Place, files: MeshFiles, state: Coordinator['state']) {
@@ -101,7 +101,7 @@ export class SimulatedCoordinator {
       seconds,
     })
     this.#desk = new RequestDesk({ coordinator: this.core, relays, endpoints: () => [], seconds, logger: silentLogger })
-    this.#certificate = dailyCertificate({ ...files, crypto, clock })
+    this.#identity = dailyChannelIdentity({ ...files, crypto, random, clock })
   }
 
   static async start(place: Place): Promise<SimulatedCoordinator> {
@@ -129,12 +129,7 @@ export class SimulatedCoordinator {
       number,
       socket: socket as unknown as WebSocket,
       source,
-      channel: new ChannelResponder({
-        crypto,
-        random,
-        channelKey: this.#files.channelKey,
-        certificate: this.#certificate(),
-      }),
+      channel: new ChannelResponder({ crypto, random, ...this.#identity() }),
       desk: this.#desk,
       owner: { known: () => undefined, closed: () => this.#connections.delete(number) },
       limits: { ...defaultLimits, frames: { burst: 1e6, perSecond: 1e6 }, requests: { burst: 1e6, perSecond: 1e6 } },
