@@ -231,7 +231,8 @@ export class AgentState implements Disposable {
   }
 
   #readMembership(mesh: MeshId): MembershipOnDisk | undefined {
-    const membership = readStateFile(this.#file(mesh, 'membership'), membershipSchema)
+    const ownSchema = membershipSchema.refine((file) => file.mesh === mesh, `it is of another mesh than ${mesh}`)
+    const membership = readStateFile(this.#file(mesh, 'membership'), ownSchema)
     if (membership === undefined) return undefined
     const device = this.readKeys(mesh)
     if (device === undefined)

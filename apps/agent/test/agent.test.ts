@@ -292,6 +292,24 @@ test("a membership with another device's keys or certificates is refused, and sa
   await refused(alice.start(), 'state-corrupt')
 })
 
+test('a membership of another mesh is kept aside and named, and the own one goes on once it is back', async () => {
+  await using mesh = await TestMesh.start()
+  await using other = await TestMesh.start()
+  const [alice, eve] = [await mesh.agent('alice').start(), await other.agent('eve').start()]
+  await alice.up(await mesh.link())
+  await eve.up(await other.link())
+  for (const agent of [alice, eve]) await agent.stop()
+  const fileOf = ({ state }: TestAgent) =>
+    join(state, 'meshes', readdirSync(join(state, 'meshes'))[0] ?? '', 'membership.json')
+  const own = readFileSync(fileOf(alice))
+  writeFileSync(fileOf(alice), readFileSync(fileOf(eve)))
+  const error = await refused(alice.start(), 'state-corrupt')
+  assert.match(error.message, /membership\.json\.corrupt-1/)
+  assert.deepEqual(readFileSync(`${fileOf(alice)}.corrupt-1`), readFileSync(fileOf(eve)))
+  writeFileSync(fileOf(alice), own)
+  await alice.start()
+})
+
 test('a corrupt netmap is kept aside, and the node starts without it', async () => {
   await using mesh = await TestMesh.start()
   const alice = await mesh.agent('alice').start()
