@@ -32,6 +32,8 @@ export interface NodeStatus {
   readonly coordinator: { readonly url: string; readonly state: string } | null
   readonly network: { readonly collisions: readonly string[] }
   readonly peers: readonly PeerStatus[]
+  /** Named by the coordinator, without having proven themselves. */
+  readonly refused: readonly { readonly id: string; readonly name: string; readonly reason: string }[]
   /** What the fast path did without, by reason. */
   readonly dropped: Readonly<Record<string, number>>
   /** What the agent's socket refused, by reason. */

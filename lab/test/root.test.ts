@@ -7,7 +7,8 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { LabMesh, labTest, type Machine, MeshNode } from '../src/index.ts'
+import { LabMesh, labTest, type Machine, MeshNode, until } from '../src/index.ts'
+import { program } from './programs/index.ts'
 
 labTest('with the root key moved off the server, devices join by a file or a device that holds it', async (lab) => {
   lab.switch('lan', { v4: '192.0.2.0/24' })
@@ -50,6 +51,47 @@ labTest('with the root key moved off the server, devices join by a file or a dev
   await alice.weftOk('root', 'import', '/var/lib/mesh.root', '--state', '/var/lib/weft')
   assert.match(await bob.machine.weftOk('link', 'create'), /^weft:\/\//)
 })
+
+for (const isMoved of [false, true])
+  labTest(
+    isMoved
+      ? 'who takes the server over after its root key was moved adds no device, by whatever key it finds there'
+      : 'who takes the server over before its root key was moved adds devices: the attack is a real one',
+    async (lab) => {
+      lab.switch('lan', { v4: '192.0.2.0/24' })
+      const alice = lab.machine('alice')
+      const mesh = await LabMesh.serve(alice)
+      const [bob, carol] = await mesh.joinAll(lab.machine('bob'), lab.machine('carol'))
+      if (isMoved) {
+        await alice.weftOk('root', 'export', '/var/lib/mesh.root')
+        await alice.ok('rm', '/var/lib/mesh.root')
+      }
+      await mesh.process.stop()
+      const eve = alice.spawn(...program('taken-over', '/var/lib/weft', `${alice.address}:7480`))
+      await eve.line(/^serving$/)
+      const works = isMoved ? [] : ['account-by-account', 'root-by-root']
+      const said = (verb: string) => eve.lines.flatMap((line) => (line.startsWith(`${verb} `) ? [line.split(' ')] : []))
+      assert.deepEqual(
+        said('relay').flatMap(([, name, state]) => (state === 'connected' ? [name] : [])),
+        works,
+      )
+
+      await until('bob has heard of the forgeries', async () => (await bob.status()).refused.length > 0)
+      const { peers, refused } = await bob.status()
+      assert.deepEqual(peers.map(({ name }) => name).toSorted(), [...works, carol.name].toSorted())
+      assert.equal(refused.length, said('link').length - works.length)
+      await bob.reaches(carol.v4)
+
+      const dave = lab.machine('dave')
+      for (const [, name = '', link = ''] of said('link')) {
+        const { code, stderr } = await dave.weft('up', link)
+        assert.equal(code, 1)
+        // It is given the certificates, and no answer to what it asks for with them.
+        const isBelieved = !/chain|certificate/.test(stderr)
+        assert.equal(isBelieved, works.includes(name), `${name}: ${stderr}`)
+      }
+    },
+  )
 
 async function up(machine: Machine, link: string): Promise<MeshNode> {
   await machine.weftOk('up', link)

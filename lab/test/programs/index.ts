@@ -8,6 +8,7 @@ export function program(
     | 'handshake-flood'
     | 'notify-socket'
     | 'odd-resolver'
+    | 'taken-over'
     | 'tcp-junk'
     | 'tcp-sink'
     | 'tcp-source'
