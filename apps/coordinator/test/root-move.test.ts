@@ -63,12 +63,8 @@ describe('a root key that is moved off the server', () => {
     await (await bob.enter(mesh.port)).close()
     await assert.rejects(new TestNode(text, 'eve').enter(mesh.port), { code: 'link-used' })
     const { links } = await channel.request('link-list', {})
-    assert.deepEqual(links.map(({ id, uses, state, tags }) => ({ id, uses, state, tags })).at(0), {
-      id: deposited.id,
-      uses: 1,
-      state: 'used',
-      tags: ['server'],
-    })
+    const used = links.find(({ id }) => id === deposited.id)
+    assert.deepEqual([used?.uses, used?.state, used?.tags], [1, 'used', ['server']])
     const atServer = (await call(mesh, 'link-place', {})) as Result<'link-place'>
     const second = linkBy(file, atServer, {})
     await call(mesh, 'link-deposit', { certificate: second.certificate, reusable: true })
