@@ -383,7 +383,8 @@ export class Membership {
   }
 
   #onPlacesDecided(): void {
-    if (this.#objection === 'self-address-pinned' && this.#offered !== undefined) this.#apply(this.#offered, undefined)
+    const held = this.#objection === 'self-address-pinned' ? this.#offered : undefined
+    if (held !== undefined && this.#apply(held, undefined)) this.#saveAt ??= this.#now.instant
     const self = this.#self()
     if (self !== undefined) this.peers.reconsider(self)
     this.#host.onShapeChanged()

@@ -122,6 +122,8 @@ export class Places {
   }
 
   #decided(): void {
+    const self = this.#host.self()
+    if (self !== undefined) this.onSelf(self)
     this.#host.onDecided()
     for (const { claim } of this.#host.peers.peers()) this.#pin('name', claim.name, claim.id)
     this.save()

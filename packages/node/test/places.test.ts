@@ -175,6 +175,23 @@ test('a revoked device’s name and address are the next one’s, whether it had
   assert.equal(scene.alice.node.names()[0]?.devices[1]?.addresses[0], bob.address4)
 })
 
+test('a name of this node that was a revoked device’s is its own from then on', () => {
+  const scene = new Scene()
+  const { bob } = scene
+  scene.tell({}, { name: 'bob' })
+  scene.tell({}, { name: 'bob' }, { revocations: [scene.revocationOf(bob)] })
+  assert.deepEqual(scene.names(), ['bob', 'carol'])
+  assert.equal(
+    scene.alice
+      .outputsOf('save-pins')
+      .at(-1)
+      ?.pins.names.find(({ value }) => value === 'bob')?.id,
+    scene.alice.device.id,
+  )
+  scene.tell({ carol: { name: 'bob' } }, { name: 'desk' })
+  assert.deepEqual(scene.names(), ['desk'])
+})
+
 test('where there is no more room nothing is forgotten, and it is said once', () => {
   const scene = new Scene()
   const { alice, mesh, bob } = scene

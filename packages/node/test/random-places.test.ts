@@ -14,7 +14,7 @@ import { Machine, SimulatedNetwork } from './simulated-network.ts'
 import { START, seededRandom, type TestDevice, TestMesh } from './test-mesh.ts'
 
 /** `RANDOM_PLACES=5000` for many, `FIRST_SEED=n` to begin elsewhere. */
-const COUNT = Number(process.env.RANDOM_PLACES ?? 60)
+const COUNT = Number(process.env.RANDOM_PLACES ?? 150)
 const FIRST_SEED = Number(process.env.FIRST_SEED ?? 1)
 const STEPS = 30
 const NAMES = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7']
