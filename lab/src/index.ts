@@ -19,5 +19,6 @@ export {
 export { labTest, reporting, skipReason } from './requirements.ts'
 export { Switch, type SwitchNetwork } from './switch.ts'
 export { LabError } from './system-command.ts'
+export { endsUp, pathKind, pathTo, readdress, relayElsewhere, type TwoSites, twoSites } from './two-sites.ts'
 export { until } from './until.ts'
 export { WgInterface } from './wg-interface.ts'

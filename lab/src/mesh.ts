@@ -31,6 +31,10 @@ export interface NodeStatus {
   readonly self: { readonly id: string; readonly name: string; readonly addresses: readonly string[] } | null
   readonly coordinator: { readonly url: string; readonly state: string } | null
   readonly network: { readonly collisions: readonly string[] }
+  readonly relay: {
+    readonly home: string | null
+    readonly relays: readonly { readonly id: string; readonly state: string; readonly rttMs?: number }[]
+  }
   readonly peers: readonly PeerStatus[]
   /** Named by the coordinator, without having proven themselves. */
   readonly refused: readonly { readonly id: string; readonly name: string; readonly reason: string }[]

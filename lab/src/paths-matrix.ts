@@ -11,6 +11,7 @@ import { Internet } from './internet.ts'
 import { Lab } from './lab.ts'
 import { LabMesh, type MeshNode } from './mesh.ts'
 import { reporting } from './requirements.ts'
+import { pathTo } from './two-sites.ts'
 
 const PAGE = resolve(import.meta.dirname, '../../docs/paths.md')
 const BEGIN = '<!-- measured -->'
@@ -81,11 +82,6 @@ async function measure(from: MeshNode, to: MeshNode, wanted: string): Promise<Re
   const since = path?.kind === 'direct' && path.since !== undefined ? Date.parse(path.since) - begun : undefined
   if (path?.kind !== wanted) process.exitCode = 1
   return { path: path?.kind === wanted ? wanted : `${path?.kind}, not ${wanted}`, firstMs, directMs: since }
-}
-
-async function pathTo(from: MeshNode, to: MeshNode) {
-  const { peers } = await from.status()
-  return peers.find(({ name }) => name === to.name)?.path
 }
 
 function report(): string {

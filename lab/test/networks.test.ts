@@ -6,17 +6,20 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pass } from 'node:timers/promises'
 import {
+  endsUp,
   Internet,
   type Lab,
   LabMesh,
   type LinkWeather,
   labTest,
   type MeshNode,
+  pathKind,
+  pathTo,
   type SiteOptions,
+  twoSites,
   until,
 } from '../src/index.ts'
 import { program } from './programs/index.ts'
-import { endsUp, pathKind, pathTo, twoSites } from './two-sites.ts'
 
 const timeout = 180_000
 const PROXY_PORT = 3128

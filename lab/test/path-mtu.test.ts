@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { labTest, type MeshNode, packetLoss, type Site, until } from '../src/index.ts'
+import { endsUp, labTest, type MeshNode, packetLoss, pathTo, type Site, twoSites, until } from '../src/index.ts'
 import { program } from './programs/index.ts'
-import { endsUp, pathTo, twoSites } from './two-sites.ts'
 
 const timeout = 120_000
 const ICMP_HEADERS = 28

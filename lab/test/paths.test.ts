@@ -5,8 +5,17 @@
  */
 import assert from 'node:assert/strict'
 import { NAT_KINDS, type NatName } from '@weft/testing'
-import { Internet, LabMesh, labTest, type MeshNode, until } from '../src/index.ts'
-import { endsUp, pathKind, twoSites } from './two-sites.ts'
+import {
+  endsUp,
+  Internet,
+  LabMesh,
+  labTest,
+  type MeshNode,
+  pathKind,
+  readdress,
+  twoSites,
+  until,
+} from '../src/index.ts'
 
 const timeout = 120_000
 
@@ -179,12 +188,3 @@ labTest(
   },
   { timeout },
 )
-
-/** As a DHCP server would: the machine's only address is another one, and the default route comes anew. */
-async function readdress({ machine }: MeshNode, last: number): Promise<void> {
-  await machine.ok(
-    'sh',
-    '-c',
-    `ip address flush dev eth0 scope global && ip address add 192.168.1.${last}/24 dev eth0 && ip route replace default via 192.168.1.1`,
-  )
-}

@@ -4,18 +4,21 @@
  *   bob   ── lan ── router ──┘          └── rita, a relay with STUN
  */
 import assert from 'node:assert/strict'
-import { Internet, type Lab, LabMesh, LabRelay, labTest, type MeshNode, until } from '../src/index.ts'
+import { labTest, relayElsewhere, twoSites } from '../src/index.ts'
 
 const timeout = 120_000
 
 labTest(
   'with coordinator and its relay gone, a relay elsewhere carries on, also for who comes back',
   async (lab) => {
-    const { mesh, alice, bob, rita } = await world(lab)
+    // Through these no direct path leads.
+    const world = await twoSites(lab, 'symmetric', 'symmetric')
+    const { mesh, alice, bob } = world
+    const rita = await relayElsewhere(world)
     assert.equal(await alice.ping(bob.v4, 3), 0)
     mesh.machine.kill()
     await alice.reaches(bob.v4)
-    assert.equal((await homeOf(alice)).home, rita.id)
+    assert.equal((await alice.status()).relay.home, rita.id)
     // All that it knows then is what it holds itself.
     await bob.machine.weftOk('down')
     await bob.machine.weftOk('up')
@@ -31,43 +34,12 @@ labTest(
 labTest(
   'a relay that is told to end has its nodes elsewhere before it does',
   async (lab) => {
-    const { alice, bob, rita } = await world(lab)
+    const world = await twoSites(lab, 'symmetric', 'symmetric')
+    const { alice, bob } = world
+    const rita = await relayElsewhere(world)
     assert.equal((await rita.process.stop()).code, 0)
     await alice.reaches(bob.v4)
-    assert.notEqual((await homeOf(alice)).home, rita.id)
+    assert.notEqual((await alice.status()).relay.home, rita.id)
   },
   { timeout },
 )
-
-interface World {
-  readonly mesh: LabMesh
-  readonly rita: LabRelay
-  readonly alice: MeshNode
-  readonly bob: MeshNode
-}
-
-/** Behind NATs through which no direct path leads. */
-async function world(lab: Lab): Promise<World> {
-  const internet = await Internet.create(lab)
-  const mesh = await LabMesh.serve(await internet.host('dora'))
-  const rita = await LabRelay.serve(await internet.host('rita'), mesh)
-  const [left, right] = await Promise.all(['left', 'right'].map((name) => internet.site(name, { nat: 'symmetric' })))
-  if (left === undefined || right === undefined) throw new Error('two sites were made')
-  const [alice, bob] = await mesh.joinAll(await left.host('alice'), await right.host('bob'))
-  for (const node of [alice, bob])
-    await until(`${node.name} is connected to both relays`, async () => {
-      const { relays } = await homeOf(node)
-      return relays.filter(({ state }) => state === 'connected').length === 2
-    })
-  return { mesh, rita, alice, bob }
-}
-
-interface RelayStatus {
-  readonly home: string | null
-  readonly relays: readonly { readonly id: string; readonly state: string; readonly rttMs?: number }[]
-}
-
-async function homeOf(node: MeshNode): Promise<RelayStatus> {
-  const { relay } = JSON.parse(await node.machine.weftOk('status', '--json'))
-  return relay
-}

@@ -4,16 +4,10 @@
  *   bob   ── lan ── router ──┘
  */
 import type { NatName } from '@weft/testing'
-import {
-  Internet,
-  type Lab,
-  LabMesh,
-  type MeshNode,
-  type PeerStatus,
-  type Site,
-  type SiteOptions,
-  until,
-} from '../src/index.ts'
+import { Internet, type Site, type SiteOptions } from './internet.ts'
+import type { Lab } from './lab.ts'
+import { LabMesh, LabRelay, type MeshNode, type PeerStatus } from './mesh.ts'
+import { until } from './until.ts'
 
 export interface TwoSites {
   readonly internet: Internet
@@ -33,6 +27,17 @@ export async function twoSites(lab: Lab, a: NatName | SiteOptions, b: NatName | 
   if (left === undefined || right === undefined) throw new Error('two sites were made')
   const [alice, bob] = await mesh.joinAll(await left.host('alice'), await right.host('bob'))
   return { internet, mesh, alice, bob, left, right }
+}
+
+/** A second relay, `rita`, on the internet; both nodes are connected to both relays. */
+export async function relayElsewhere({ internet, mesh, alice, bob }: TwoSites): Promise<LabRelay> {
+  const relay = await LabRelay.serve(await internet.host('rita'), mesh)
+  for (const node of [alice, bob])
+    await until(`${node.name} is connected to both relays`, async () => {
+      const { relays } = (await node.status()).relay
+      return relays.filter(({ state }) => state === 'connected').length === 2
+    })
+  return relay
 }
 
 export async function pathKind(from: MeshNode, to: MeshNode): Promise<string> {
@@ -55,5 +60,14 @@ export async function endsUp(from: MeshNode, to: MeshNode, kind: string): Promis
       return true
     },
     { timeout: 30_000 },
+  )
+}
+
+/** As a DHCP server would: the machine's only address is another one, and the default route comes anew. */
+export async function readdress({ machine }: MeshNode, last: number): Promise<void> {
+  await machine.ok(
+    'sh',
+    '-c',
+    `ip address flush dev eth0 scope global && ip address add 192.168.1.${last}/24 dev eth0 && ip route replace default via 192.168.1.1`,
   )
 }
