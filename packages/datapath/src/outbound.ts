@@ -165,7 +165,7 @@ export class Outbound {
     const { memory } = this.#state
     if (peer.path === undefined) return 'no-path'
     // The path may have come, or become narrower, while the packet waited for a session.
-    if (length > 0 && isTooBig(peer, length, ipVersion(memory, offset, length) as Family))
+    if (length > peer.path.mtu && isTooBig(peer, length, ipVersion(memory, offset, length) as Family))
       return this.#answerTooBig(peer, offset, length)
     const padded = paddedLength(length, peer)
     const slot = this.#reserve(peer, padded)

@@ -13,9 +13,17 @@ const RAISE_AFTER = seconds(300)
 /** A confirmation that stays away is asked for again after so long. */
 const CONFIRM_AGAIN = milliseconds(250)
 
+/** What is known of the path besides. */
+export interface PathStanding {
+  /** How long an answer may take. */
+  readonly patience: Duration
+  /** When a small probe was last answered. */
+  readonly smallAnswered: Instant | undefined
+}
+
 type Phase =
   | { readonly kind: 'untried' }
-  | { readonly kind: 'searching'; readonly round: number; readonly asked: Instant }
+  | { readonly kind: 'searching'; readonly round: number; readonly asked: Instant | undefined }
   | { readonly kind: 'settled'; readonly since: Instant }
 
 /**
@@ -35,14 +43,17 @@ export class PathMtu {
     return this.#proven ?? UNPROVEN_PATH_MTU
   }
 
-  /** The sizes to ask for now. `patience`: how long an answer may take. */
-  due(patience: Duration, now: Instant): readonly number[] {
+  /** The sizes to ask for now. */
+  due(path: PathStanding, now: Instant): readonly number[] {
+    if (this.#hasHole(path, now)) this.#startOver()
     const phase = this.#phase
     switch (phase.kind) {
       case 'untried':
         return this.#ask(0, now)
       case 'searching':
-        return between(phase.asked, now) < patience ? [] : this.#ask(phase.round + 1, now)
+        return phase.asked !== undefined && between(phase.asked, now) < path.patience
+          ? []
+          : this.#ask(phase.round + 1, now)
       case 'settled': {
         const isAsked = this.#confirmations !== undefined && between(this.#confirmations.last, now) >= CONFIRM_AGAIN
         const unconfirmed = isAsked ? this.confirm(now) : undefined
@@ -68,21 +79,23 @@ export class PathMtu {
     if (bytes === MOST_PATH_MTU) this.#phase = { kind: 'settled', since: now }
   }
 
-  /** Whether small probes were answered, lastly then, while long ones vanished: it is unproven then, and what is due is asked for. */
-  fellInto(hole: { readonly smallAnswered: Instant | undefined; readonly patience: Duration }, now: Instant): boolean {
-    const asked = this.#confirmations
-    if (asked === undefined || asked.count < 2 || between(asked.first, now) < hole.patience) return false
-    if (hole.smallAnswered === undefined || hole.smallAnswered < asked.first) return false
-    this.forget()
-    // The next round asks for all.
-    this.#phase = { kind: 'searching', round: 0, asked: asked.first }
-    return true
-  }
-
   forget(): void {
     this.#proven = undefined
     this.#phase = { kind: 'untried' }
     this.#confirmations = undefined
+  }
+
+  /** Small probes are answered, while long ones vanish. */
+  #hasHole({ smallAnswered, patience }: PathStanding, now: Instant): boolean {
+    const asked = this.#confirmations
+    if (asked === undefined || asked.count < 2 || between(asked.first, now) < patience) return false
+    return smallAnswered !== undefined && smallAnswered >= asked.first
+  }
+
+  /** The next round, which is due, asks for all. */
+  #startOver(): void {
+    this.forget()
+    this.#phase = { kind: 'searching', round: 0, asked: undefined }
   }
 
   #ask(round: number, now: Instant): readonly number[] {

@@ -315,8 +315,7 @@ export class PeerPaths {
   #measure(current: Candidate, now: Instant): void {
     const { mtu, patience, provenAt } = current
     if (!current.isTrusted(now)) return
-    mtu.fellInto({ smallAnswered: provenAt, patience }, now)
-    for (const size of mtu.due(patience, now)) this.#probeSize(current, size, now)
+    for (const size of mtu.due({ patience, smallAnswered: provenAt }, now)) this.#probeSize(current, size, now)
     this.#tellMtu(current)
   }
 
@@ -332,10 +331,11 @@ export class PeerPaths {
     if (sentAt === undefined || between(sentAt, now) >= 1_000) this.#probe(second, now)
   }
 
-  /** Those that failed and answer again have to go on answering. */
+  /** Those that failed and answer again have to go on answering; what they answer once their time is over has them chosen. */
   #askHeld(now: Instant): void {
     for (const candidate of this.#candidates) {
-      if (candidate.isTrusted(now) || !candidate.isAnswering(now)) continue
+      const isSettled = candidate.isTrusted(now) && this.#current !== undefined
+      if (isSettled || !candidate.isAnswering(now)) continue
       if (candidate.sentAt === undefined || between(candidate.sentAt, now) >= HELD_AGAIN) this.#probe(candidate, now)
       if (candidate.unanswered > 2) candidate.forgetProof()
     }

@@ -140,8 +140,7 @@ class Path {
         else this.mtu.onAnswered(size, now)
       }
       if (this.#now % TICK !== 0) continue
-      this.mtu.fellInto({ smallAnswered: this.#smallAnswered, patience: PATIENCE }, now)
-      for (const size of this.mtu.due(PATIENCE, now)) this.#ask(size)
+      for (const size of this.mtu.due({ patience: PATIENCE, smallAnswered: this.#smallAnswered }, now)) this.#ask(size)
     }
   }
 
