@@ -45,6 +45,19 @@ for (const [family, options] of [
 }
 
 labTest(
+  'where a router would fragment, the path is measured all the same, and nothing is lost meanwhile',
+  async (lab) => {
+    const { alice, bob, left } = await twoSites(lab, 'port-restricted', 'port-restricted')
+    await left.router.ok('ip', 'link', 'set', 'eth0', 'mtu', '1400')
+    assert.equal(await alice.ping(bob.v4, 20, 0.1), 0)
+    await carries(alice, bob, 1340)
+    await transfer(alice, bob, 8 * MEGABYTE)
+    assert.equal((await pathTo(alice, bob))?.mtu, 1340)
+  },
+  { timeout },
+)
+
+labTest(
   'a path that becomes narrower in the middle of a transfer, and tells nobody, carries it to its end',
   async (lab, context) => {
     const { internet, alice, bob, left } = await twoSites(lab, 'port-restricted', 'port-restricted')

@@ -18,12 +18,25 @@ const anyBigPacket: fc.Arbitrary<BigPacket> = fc.record({
 })
 
 function cut(big: BigPacket, maxLength = 65_535, offset = 16): Uint8Array[] {
+  return cutsOf(bigPacket(big), offset, (segmenter, length) =>
+    segmenter.begin(offset, length, virtioHeaderOf(big), maxLength),
+  )
+}
+
+function cutData(packet: Uint8Array, maxLength: number): Uint8Array[] {
+  return cutsOf(packet, 16, (segmenter, length) => segmenter.beginTcpData(16, length, maxLength))
+}
+
+function cutsOf(
+  packet: Uint8Array,
+  offset: number,
+  begin: (segmenter: Segmenter, length: number) => boolean,
+): Uint8Array[] {
   const memory = new Uint8Array(2 * OUTPUT)
-  const packet = bigPacket(big)
   memory.set(packet, offset)
   const segmenter = new Segmenter(memory)
   const cuts: Uint8Array[] = []
-  if (!segmenter.begin(offset, packet.length, virtioHeaderOf(big), maxLength)) return cuts
+  if (!begin(segmenter, packet.length)) return cuts
   for (let bytes = segmenter.nextLength; bytes > 0; bytes = segmenter.nextLength) {
     segmenter.next(OUTPUT)
     cuts.push(memory.slice(OUTPUT, OUTPUT + bytes))
@@ -47,6 +60,36 @@ test('segments of TCP become shorter where the path wants that, datagrams do not
     const udp: BigPacket = { ...tcp, protocol: 'udp' }
     assert.deepEqual(cut(udp, 1280), segmentsOf(udp))
   }
+})
+
+test('TCP data in one packet are cut as a slow sender would have made them', () => {
+  fc.assert(
+    fc.property(anyBigPacket, fc.integer({ min: 100, max: 1500 }), (any, maxLength) => {
+      const headers = (any.version === 4 ? 40 : 60) + (any.options?.length ?? 0)
+      // Whole: every byte in one segment; its flags are those of data, CWR and ECE included.
+      const big: BigPacket = { ...any, protocol: 'tcp', segmentSize: 65_535, flags: (any.flags ?? 0) & 0xd9 }
+      const [whole = assert.fail()] = segmentsOf(big)
+      assert.deepEqual(cutData(whole, maxLength), segmentsOf(big, maxLength - headers))
+    }),
+  )
+})
+
+test('what is not data of TCP stays whole: the beginning and the end by force, urgent data, fragments, other protocols', () => {
+  const data: BigPacket = { version: 4, protocol: 'tcp', segmentSize: 65_535, data: new Uint8Array(1400), flags: 0x10 }
+  const [packet = assert.fail()] = segmentsOf(data)
+  assert.equal(cutData(packet, 1280).length, 2)
+  for (const flag of [0x02, 0x04, 0x20]) {
+    const [other = assert.fail()] = segmentsOf({ ...data, flags: 0x10 | flag })
+    assert.deepEqual(cutData(other, 1280), [])
+  }
+  const fragment = packet.slice()
+  fragment[6] = 0x20
+  assert.deepEqual(cutData(fragment, 1280), [])
+  for (const version of [4, 6] as const) {
+    const [udp = assert.fail()] = segmentsOf({ ...data, version, protocol: 'udp' })
+    assert.deepEqual(cutData(udp, 1280), [])
+  }
+  assert.deepEqual(cutData(packet.slice(0, 39), 1280), [])
 })
 
 test('a checksum that was left open is completed', () => {
