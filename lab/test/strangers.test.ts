@@ -190,7 +190,10 @@ function grown(before: Counts, after: Counts): readonly string[] {
 
 function storedNetmapNumber(machine: Machine): number {
   const meshes = machine.path('var/lib/weft/meshes')
-  return JSON.parse(readFileSync(join(meshes, readdirSync(meshes)[0] ?? '', 'netmap.json'), 'utf8')).netmap.number
+  const text = readFileSync(join(meshes, readdirSync(meshes)[0] ?? '', 'netmap.json'), 'utf8')
+  // The whole, or what was added last.
+  const last = JSON.parse(text.trim().split('\n').at(-1) ?? '')
+  return (last.netmap ?? last).number
 }
 
 function membershipFiles(machine: Machine): ReadonlyMap<string, string> {

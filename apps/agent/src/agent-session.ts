@@ -9,7 +9,7 @@ import {
   toBase64,
   type WallTime,
 } from '@weft/base'
-import type { ClientMethod, Netmap, Params, Result } from '@weft/coordinator-protocol'
+import type { ClientMethod, Netmap, NetmapChange, Params, Result } from '@weft/coordinator-protocol'
 import { systemRandom } from '@weft/crypto'
 import type { DatapathReport } from '@weft/datapath'
 import type { OpenNameServiceSetup } from '@weft/dns'
@@ -222,6 +222,15 @@ export class AgentSession implements NodeOwner {
 
   formerKeysOver(mesh: MeshId): void {
     this.#options.state.saveKeys(mesh, this.#options.onKeys(mesh, withoutFormerKeys(this.#membership(mesh))))
+  }
+
+  /** Without it the node goes on: the next whole netmap has it. */
+  saveChange(mesh: MeshId, change: NetmapChange, options: { readonly isDurable: boolean }): void {
+    try {
+      this.#options.state.addNetmapChange(mesh, change, options)
+    } catch (error) {
+      this.#options.logger.warn('netmap change not saved', { reason: messageOf(error) })
+    }
   }
 
   /** Without it the node goes on: it matters only where the clock is set back before the next start. */

@@ -1,17 +1,19 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, toBase64, type WallTime, wallTime } from '@weft/base'
-import type { Netmap } from '@weft/coordinator-protocol'
+import { changeSchema, mergeNetmap, type Netmap, type NetmapChange } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
 import { createRecord, type LinkEndpoint, type NodeKeys } from '@weft/identity'
 import { type KeyRole, type MeshId, type NodeId, nodeIdOf, type PrivateKey, type PublicKey } from '@weft/keys'
 import { type FormerKeys, type KnownPeer, NO_PINS, type StoredMembership, type StoredPins } from '@weft/node'
 import {
+  addToStateLog,
   ensureDirectory,
   eraseSecret,
   type FileLock,
   lockFile,
   readStateFile,
+  readStateLog,
   StateError,
   writeFileAtomic,
 } from '@weft/state'
@@ -181,6 +183,11 @@ export class AgentState implements Disposable {
     this.#write(mesh, 'trust', { version: 1, ...pins })
   }
 
+  /** What leads on from the netmap that was saved: on disk when it returns, or safe from this program's end only. */
+  addNetmapChange(mesh: MeshId, change: NetmapChange, options: { readonly isDurable: boolean }): void {
+    addToStateLog(this.#file(mesh, 'netmap'), change, options)
+  }
+
   saveTimestamp(mesh: MeshId, bound: WallTime): void {
     this.#write(mesh, 'timestamp', { version: 1, latest: bound })
   }
@@ -260,40 +267,44 @@ export class AgentState implements Disposable {
 
   /** The coordinator tells the netmap again, so the node does without one that is damaged. */
   #readNetmap(mesh: MeshId): Pick<StoredMembership, 'netmap' | 'known' | 'pins'> {
-    const file = this.#readOrWarn(mesh, 'netmap', netmapFileSchema, NETMAP_VERSION)
+    const log = this.#doneWithout('netmap', () =>
+      readStateLog(this.#file(mesh, 'netmap'), netmapFileSchema, changeSchema, NETMAP_VERSION),
+    )
     const pins = this.#readPins(mesh)
-    if (file === undefined) return { known: [], pins: pins ?? NO_PINS }
+    if (log === undefined) return { known: [], pins: pins ?? NO_PINS }
+    const { whole: file, added } = log
     const known = file.known.map(({ id, sequence, digest }) => ({ id, sequence, digest }))
-    return { netmap: file.netmap, known, pins: pins ?? { names: pinsOfVersion1(file.known), addresses: [] } }
+    return {
+      netmap: ledOn(file.netmap, added),
+      known,
+      pins: pins ?? { names: pinsOfVersion1(file.known), addresses: [] },
+    }
   }
 
   /** Without it names and addresses are the devices' of the stored netmap, as at first sight. */
   #readPins(mesh: MeshId): StoredPins | undefined {
-    const file = this.#readOrWarn(mesh, 'trust', trustFileSchema)
+    const file = this.#doneWithout('trust', () => readStateFile(this.#file(mesh, 'trust'), trustFileSchema))
     return file && { names: file.names, addresses: file.addresses }
   }
 
   /** Without it the clock's time will do, unless it was set back. */
   #readTimestamp(mesh: MeshId): Pick<StoredMembership, 'latestTimestamp'> {
-    const file = this.#readOrWarn(mesh, 'timestamp', timestampFileSchema)
+    const file = this.#doneWithout('timestamp', () => readStateFile(this.#file(mesh, 'timestamp'), timestampFileSchema))
     return file === undefined ? {} : { latestTimestamp: file.latest }
   }
 
   /** The netmap beside it has most of them, and the coordinator tells them again with the next whole one. */
   #readRevocations(mesh: MeshId): Pick<StoredMembership, 'revocations'> {
-    const file = this.#readOrWarn(mesh, 'revocations', revocationsFileSchema)
+    const file = this.#doneWithout('revocations', () =>
+      readStateFile(this.#file(mesh, 'revocations'), revocationsFileSchema),
+    )
     return file === undefined ? {} : { revocations: file.revocations }
   }
 
   /** A damaged file is moved aside and done without. */
-  #readOrWarn<T>(
-    mesh: MeshId,
-    name: 'netmap' | 'timestamp' | 'trust' | 'revocations',
-    schema: { parse(value: unknown): T },
-    version = 1,
-  ): T | undefined {
+  #doneWithout<T>(name: 'netmap' | 'timestamp' | 'trust' | 'revocations', read: () => T | undefined): T | undefined {
     try {
-      return readStateFile(this.#file(mesh, name), schema, version)
+      return read()
     } catch (error) {
       if (!(error instanceof StateError) || error.code !== 'state-corrupt') throw error
       this.#logger.warn(`${name} corrupt`, { reason: error.message })
@@ -347,3 +358,14 @@ const rotatingTexts = ({ node, channel, probe, kem }: NodeKeys) => ({
   probe: textOf(probe),
   kem: textOf(kem),
 })
+
+/** As far as the changes lead. */
+function ledOn(netmap: Netmap, changes: readonly NetmapChange[]): Netmap {
+  let latest = netmap
+  for (const change of changes) {
+    const next = mergeNetmap(latest, change)
+    if (next === undefined) break
+    latest = next
+  }
+  return latest
+}

@@ -11,7 +11,7 @@ import {
   type Logger,
   type WallTime,
 } from '@weft/base'
-import type { Netmap } from '@weft/coordinator-protocol'
+import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { MeshNames } from '@weft/dns'
 import type { MeshId, NodeId } from '@weft/keys'
@@ -45,6 +45,7 @@ export interface NodeOwner {
   saveRevocations(mesh: MeshId, revocations: readonly Uint8Array[]): void
   /** This device was removed from the mesh. */
   onRemoved(mesh: MeshId): void
+  saveChange(mesh: MeshId, change: NetmapChange, options: { readonly isDurable: boolean }): void
   /** On disk when it returns. */
   saveTimestamp(mesh: MeshId, bound: WallTime): void
   /** Nobody is spoken to by the keys before the last rotation any more. */
@@ -234,6 +235,9 @@ export class RunningNode {
         return
       case 'removed':
         this.#owner.onRemoved(output.mesh)
+        return
+      case 'save-change':
+        this.#owner.saveChange(output.mesh, output.change, { isDurable: output.isLasting })
         return
       case 'save-timestamp':
         this.#owner.saveTimestamp(output.mesh, output.bound)

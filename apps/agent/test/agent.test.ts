@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -308,6 +308,31 @@ test('a membership of another mesh is kept aside and named, and the own one goes
   assert.deepEqual(readFileSync(`${fileOf(alice)}.corrupt-1`), readFileSync(fileOf(eve)))
   writeFileSync(fileOf(alice), own)
   await alice.start()
+})
+
+test('what the coordinator told a moment before a crash is known after it, also while the coordinator is away', async () => {
+  await using mesh = await TestMesh.start()
+  const alice = await mesh.agent('alice').start()
+  const bob = await mesh.agent('bob').start()
+  const carol = await mesh.agent('carol').start()
+  for (const each of [alice, bob, carol]) await each.up(await mesh.link())
+  await alice.until(({ peers }) => peers.length === 2)
+  await callControl(bob.socket, 'rename', { name: 'robert' })
+  const { peers } = await alice.until((status) => status.peers.some(({ name }) => name === 'robert'))
+  const gone = peers.find(({ name }) => name !== 'robert')?.id
+  await callControl(bob.socket, 'remove', { device: gone })
+  await alice.until((status) => status.peers.length === 1)
+  const again = mesh.agent('again')
+  // As a crash leaves it.
+  cpSync(alice.state, again.state, { recursive: true })
+  await mesh.stopCoordinator()
+  await alice.stop()
+  await again.start()
+  const status = await again.until((status) => status.peers.length > 0)
+  assert.deepEqual(
+    status.peers.map(({ name }) => name),
+    ['robert'],
+  )
 })
 
 test('a corrupt netmap is kept aside, and the node starts without it', async () => {

@@ -78,6 +78,14 @@ const revocation = createRevocation(
   crypto,
 )
 
+const [bob] = netmap.peers
+const change = {
+  type: 'change',
+  epoch: 'e',
+  upsert: bob === undefined ? [] : [{ ...bob, name: 'robert' }],
+  remove: [],
+} as const
+
 /** The state of an agent that has joined, and the text of each of its files. */
 function writeState(directory: string): ReadonlyMap<string, string> {
   using state = new AgentState(directory, silentLogger)
@@ -91,6 +99,8 @@ function writeState(directory: string): ReadonlyMap<string, string> {
     names: [{ value: 'bob', id, seen: wallTime(1_700_000_000_000) }],
     addresses: [{ value: '100.80.0.2', id, seen: wallTime(1_700_000_000_000) }],
   })
+  for (const number of [4, 5])
+    state.addNetmapChange(mesh, { ...change, from: number - 1, number }, { isDurable: number === 4 })
   state.saveTimestamp(mesh, wallTime(1_700_000_000_000))
   state.saveRevocations(mesh, [revocation])
   state.savePort(7481)
@@ -126,7 +136,10 @@ fuzz<string>({
   name: 'a state file of the agent',
   mutate: (valid, other, draw) => {
     const [path, text] = [valid.slice(0, valid.indexOf('\n')), valid.slice(valid.indexOf('\n') + 1)]
-    return `${path}\n${mutateJson(text, other.slice(other.indexOf('\n') + 1), draw)}`
+    const [lines, others] = [linesOf(text), linesOf(other.slice(other.indexOf('\n') + 1))]
+    const at = draw.below(lines.length)
+    lines[at] = mutateJson(lines[at] ?? '', draw.pick(others), draw)
+    return `${path}\n${lines.join('\n')}\n`
   },
   scene: () => {
     const directory = mkdtempSync(join(tmpdir(), 'weft-state-'))
@@ -170,6 +183,9 @@ fuzz<string>({
   sources: ['agent/src/agent-state.ts', 'agent/src/membership-schemas.ts', 'state/src/state-file.ts'],
   inputs: { short: 1_000, long: 50_000 },
 })
+
+/** Each is JSON. */
+const linesOf = (text: string): string[] => text.trimEnd().split('\n')
 
 /** Removes what was kept aside; whether there was something, which must be what was written. */
 function takeAside(path: string, text: string): boolean {

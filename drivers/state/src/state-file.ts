@@ -54,17 +54,29 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
  * `state-newer`: written by a newer weft; it was left as it is. `state-denied`, `state-failed`: could not be read.
  */
 export function readStateFile<T>(path: string, schema: Schema<T>, version = 1): T | undefined {
+  return readStateText(path, (text) => ({ head: JSON.parse(text), read: (value) => schema.parse(value) }), version)
+}
+
+/** The value that bears the file's version, and what reads the file by it. */
+interface OpenedText<T> {
+  readonly head: unknown
+  readonly read: (head: unknown) => T
+}
+
+/** As `readStateFile`, for a file of which `open` makes sense. */
+export function readStateText<T>(path: string, open: (text: string) => OpenedText<T>, version = 1): T | undefined {
   const text = readText(path)
   if (text === undefined) return undefined
-  const value = parseJson(text)
-  const found = versionOf(value)
+  const opened = attempt(() => open(text))
+  const found = versionOf(opened?.head)
   if (found !== undefined && found > version)
     throw new StateError(
       'state-newer',
       `${path} is of version ${found}, and this weft knows up to ${version}; update weft, or choose another --state DIR`,
     )
   try {
-    return schema.parse(value)
+    if (opened === undefined) throw new SyntaxError('no JSON')
+    return opened.read(opened.head)
   } catch (error) {
     const aside = moveAside(path)
     throw new StateError(
@@ -107,9 +119,9 @@ function readText(path: string): string | undefined {
   }
 }
 
-function parseJson(text: string): unknown {
+function attempt<T>(make: () => T): T | undefined {
   try {
-    return JSON.parse(text)
+    return make()
   } catch {
     return undefined
   }

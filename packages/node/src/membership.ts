@@ -21,6 +21,7 @@ import { membershipStatus, type UnderlayStatus } from './membership-status.ts'
 import { meshNames } from './mesh-names.ts'
 import type { TrustOutcome } from './moved-places.ts'
 import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
+import { isLasting, NetmapSaving } from './netmap-saving.ts'
 import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
 import { nodeKeysOf, type OwnKeys, probeKeysOf, publicNodeKeysOf } from './own-keys.ts'
@@ -37,8 +38,6 @@ import { Tunnels, type TunnelsHost } from './tunnels.ts'
 
 /** How often chains are looked at for their end. */
 const RECHECK_EVERY = seconds(60)
-/** A netmap of 1,000 peers has 3 MB: changes are gathered for so long before they are written. */
-const SAVE_EVERY = seconds(5)
 
 /** Whom a text means. */
 type Found =
@@ -90,8 +89,7 @@ export class Membership {
   #objection: NetmapObjection | undefined
   #now: Now
   #recheckAt: Instant
-  #saveAt: Instant | undefined
-  #savedAt: Instant | undefined
+  readonly #saving = new NetmapSaving()
 
   /** @throws IdentityError where the stored chain is none; an invariant's where it is of another mesh. */
   constructor(stored: StoredMembership, host: MembershipHost, now: Now) {
@@ -168,10 +166,16 @@ export class Membership {
     if (change === undefined || change.revocations !== undefined || this.#objection !== undefined)
       this.onRevocations([...(netmap.revocations ?? []), ...(change?.revocations ?? [])], now)
     this.#now = now
+    const leadsOn = change !== undefined && this.#objection === undefined
+    const lasts = leadsOn && isLasting(change, (id) => this.peers.byId(id)?.claim)
     if (this.#revocations.isOwn || !this.#apply(netmap, change)) return
     this.#releaseRevoked()
-    this.#saveAt ??= this.#savedAt === undefined ? now.instant : later(this.#savedAt, SAVE_EVERY)
-    if (isPast(this.#saveAt, now.instant)) this.save(now)
+    if (!leadsOn) this.#saving.onWhole(now.instant)
+    else if (this.#saving.onChange(change, netmap.peers.length, now.instant)) {
+      if (lasts) this.places.save()
+      this.#host.emit({ kind: 'save-change', mesh: this.mesh, change, isLasting: lasts })
+    }
+    if (isPast(this.#saving.dueAt, now.instant)) this.save(now)
   }
 
   onRevocations(texts: readonly string[], now: Now): void {
@@ -213,7 +217,7 @@ export class Membership {
     this.#now = now
     this.#tunnels.wake(now)
     this.routes.wake(now)
-    if (isPast(this.#saveAt, now.instant)) this.save(now)
+    if (isPast(this.#saving.dueAt, now.instant)) this.save(now)
     if (!isPast(this.#recheckAt, now.instant)) return
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
     this.#forgetFormerKeys(now)
@@ -222,7 +226,7 @@ export class Membership {
   }
 
   nextTimeout(): Instant | undefined {
-    return earliest(this.#tunnels.nextTimeout(), this.routes.nextTimeout(), this.#recheckAt, this.#saveAt)
+    return earliest(this.#tunnels.nextTimeout(), this.routes.nextTimeout(), this.#recheckAt, this.#saving.dueAt)
   }
 
   /** The user agrees to what the coordinator says of the peer. */
@@ -263,11 +267,10 @@ export class Membership {
     return membershipStatus(this, this.#host.meters, underlay, now)
   }
 
-  /** Writes what waits to be written. */
+  /** Writes the whole where it is not what was written last. */
   save(now: Now): void {
-    if (this.#saveAt === undefined || this.#netmap === undefined) return
-    this.#saveAt = undefined
-    this.#savedAt = now.instant
+    if (!this.#saving.isOld || this.#netmap === undefined) return
+    this.#saving.saved(now.instant)
     this.places.save()
     this.#host.emit({ kind: 'save-netmap', mesh: this.mesh, netmap: this.#netmap, known: this.#known.all() })
   }
@@ -384,7 +387,7 @@ export class Membership {
 
   #onPlacesDecided(): void {
     const held = this.#objection === 'self-address-pinned' ? this.#offered : undefined
-    if (held !== undefined && this.#apply(held, undefined)) this.#saveAt ??= this.#now.instant
+    if (held !== undefined && this.#apply(held, undefined)) this.#saving.onWhole(this.#now.instant)
     const self = this.#self()
     if (self !== undefined) this.peers.reconsider(self)
     this.#host.onShapeChanged()

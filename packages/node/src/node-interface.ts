@@ -134,6 +134,14 @@ export type NodeOutput =
   | { readonly kind: 'save-revocations'; readonly mesh: MeshId; readonly revocations: readonly Uint8Array[] }
   /** This device was removed from the mesh: it has no peers there any more, and will have none. */
   | { readonly kind: 'removed'; readonly mesh: MeshId }
+  /** Leads on from the netmap that was saved, or from the last such change: to be added to it. */
+  | {
+      readonly kind: 'save-change'
+      readonly mesh: MeshId
+      readonly change: NetmapChange
+      /** Who is there, what they are called, or what they may is another thing from here on: not to be lost when the power fails. */
+      readonly isLasting: boolean
+    }
   /** The latest that handshakes may have told peers: on disk before anything after it is sent. */
   | { readonly kind: 'save-timestamp'; readonly mesh: MeshId; readonly bound: WallTime }
   /** Nobody is spoken to by the former keys any more: they may go. */

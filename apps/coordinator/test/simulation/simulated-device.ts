@@ -1,5 +1,5 @@
 import { earliest, fromBase64, type Instant, type IpAddress, invariant, type Now, toBase64, wallTime } from '@weft/base'
-import { type ClientOutput, CoordinatorClient } from '@weft/coordinator-protocol'
+import { type ClientOutput, CoordinatorClient, mergeNetmap } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import {
   createDeviceCertificate,
@@ -243,6 +243,13 @@ export class SimulatedDevice {
       case 'save-revocations':
         this.#save({ revocations: output.revocations })
         return
+      case 'save-change': {
+        const { netmap } = this.joined?.membership ?? {}
+        const next = netmap && mergeNetmap(netmap, output.change)
+        invariant(next !== undefined, 'what is added leads on from what was saved')
+        this.#save({ netmap: next })
+        return
+      }
       case 'save-timestamp':
         this.#save({ latestTimestamp: output.bound })
         return
