@@ -2,9 +2,13 @@
  *   alice ── lan ── router ──┐
  *                            ├─ internet ── dora, the coordinator with relay and STUN
  *   bob   ── lan ── router ──┘          └── rita, a relay with STUN
+ *
+ *   In the third:   desktop, the coordinator ─┬─ lan ── router ──┐
+ *                   nas                      ─┘                  ├─ internet ── rita
+ *                   laptop ─── lan ── router ────────────────────┘
  */
 import assert from 'node:assert/strict'
-import { labTest, relayElsewhere, twoSites } from '../src/index.ts'
+import { Internet, LabMesh, LabRelay, labTest, relayElsewhere, twoSites, until } from '../src/index.ts'
 
 const timeout = 120_000
 
@@ -40,6 +44,34 @@ labTest(
     assert.equal((await rita.process.stop()).code, 0)
     await alice.reaches(bob.v4)
     assert.notEqual((await alice.status()).relay.home, rita.id)
+  },
+  { timeout },
+)
+
+labTest(
+  'a coordinator at home is reached through a relay: a laptop elsewhere joins by a link, and talks with home directly',
+  async (lab) => {
+    const internet = await Internet.create(lab)
+    const home = await internet.site('home', { nat: 'symmetric' })
+    const away = await internet.site('away', { nat: 'full-cone' })
+    const mesh = await LabMesh.serve(await home.host('desktop'))
+    const rita = await LabRelay.serve(await internet.host('rita'), mesh)
+    await mesh.process.stop()
+    await mesh.restart()
+    await mesh.process.line(/behind a NAT, which shows it as 192\.0\.2\.\d+: .* through relay http/)
+    const nas = await mesh.join(await home.host('nas'))
+    const laptop = await mesh.join(await away.host('laptop'))
+    await Promise.all([nas.knows(laptop), laptop.knows(nas)])
+    assert.equal((await laptop.status()).coordinator?.url, rita.url)
+    await laptop.reaches(nas.v4)
+    const { code, stderr } = await laptop.machine.weft('ping', '--until-direct', '-i', '0.2', '-c', '50', 'nas')
+    assert.equal(code, 0, stderr)
+    // What is asked, and what changes, goes the same way.
+    await laptop.machine.weftOk('rename', 'nas', 'attic')
+    await until('the new name is told', async () => {
+      const { peers } = await laptop.status()
+      return peers.some(({ name }) => name === 'attic')
+    })
   },
   { timeout },
 )

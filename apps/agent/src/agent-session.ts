@@ -284,6 +284,7 @@ export class AgentSession implements NodeOwner {
       onNetmap: (whole, change) => {
         this.#node.tell({ kind: 'netmap', mesh, netmap: whole, ...(change === undefined ? {} : { change }) })
         this.#relays.get(mesh)?.update(whole.relays ?? [])
+        coordinator.setRelays(whole.relays ?? [])
       },
       onState: (state) => {
         this.#node.tell({ kind: 'coordinator-state', mesh, coordinator: state })
@@ -291,6 +292,7 @@ export class AgentSession implements NodeOwner {
       },
       onRemoved: (revocation) => this.#node.tell({ kind: 'revocations', mesh, revocations: [revocation] }),
     })
+    coordinator.setRelays(membership.netmap?.relays ?? [])
     if (present === undefined) coordinator.start()
   }
 

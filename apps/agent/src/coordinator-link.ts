@@ -9,16 +9,21 @@ import {
   linkEndpointText,
   type Netmap,
   type NetmapChange,
+  type NetmapRelay,
   type Params,
   type Result,
 } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
+import type { LinkEndpoint } from '@weft/identity'
 import type { PrivateKey } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import type { CoordinatorState } from '@weft/node'
 import { AgentError } from './agent-error.ts'
 import type { CoordinatorContact, MembershipOnDisk } from './agent-state.ts'
 import { ChannelSocket } from './channel-socket.ts'
+
+/** Tried beside the coordinator's own endpoints. */
+const MAX_RELAY_PLACES = 16
 
 /** Who is told what comes from the coordinator. */
 export interface CoordinatorListener {
@@ -78,6 +83,15 @@ export class CoordinatorLink {
     if ('error' in answer) throw refusalOf(answer.error)
     // The client answers a request with a result of its method; a union of pairs does not show it to the compiler.
     return answer.result as Result<M>
+  }
+
+  /** Relays of the mesh, by which the coordinator may be reached where its own endpoints do not lead to it. */
+  setRelays(relays: readonly NetmapRelay[]): void {
+    const own = this.#contact.endpoints
+    const known = new Set(own.map(linkEndpointText))
+    const places = new Set(relays.flatMap(({ places }) => places).filter((place) => !known.has(place)))
+    const ways = [...places].slice(0, MAX_RELAY_PLACES).map((url): LinkEndpoint => ({ kind: 'url', url }))
+    this.#runner.tell({ kind: 'endpoints', endpoints: [...own, ...ways] })
   }
 
   networkChanged(): void {

@@ -86,7 +86,7 @@ function addServe(program: Command): void {
     .addOption(metrics())
     .option('--backup <file>', 'write a backup of the mesh and its keys, also while it runs, and end')
     .option('--restore <file>', 'begin with the mesh of a backup, where the state directory has none')
-    .addOption(json('one line: mesh, reachableAt, root, link, expires'))
+    .addOption(json('one line: mesh, reachableAt, through, root, link, expires'))
     .addHelpText(
       'after',
       examples(

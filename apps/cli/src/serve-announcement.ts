@@ -1,13 +1,15 @@
 import { assertNever } from '@weft/base'
+import type { SeenFromOutside } from '@weft/coordinator'
 import type { CreatedLink, SelfStatus } from './agent-answers.ts'
 import { oneLine } from './failure.ts'
-import { reachabilityNote } from './reachability.ts'
+import { outsideNote, reachabilityNote } from './reachability.ts'
 
 export interface Announcement {
   readonly mesh: string
   readonly reachableAt: readonly string[]
   /** TCP. */
   readonly port: number
+  readonly outside: SeenFromOutside
   /** Missing where the root key was moved off the server, which makes no links then. */
   readonly created?: CreatedLink
   readonly node:
@@ -20,7 +22,7 @@ export interface Announcement {
 /** What a user reads when `weft serve` is ready. @param code the link as a QR code of several lines. */
 export function announcementLines(announcement: Announcement, code: string): readonly string[] {
   const { mesh, reachableAt, port, created } = announcement
-  const reach = reachabilityNote(reachableAt, port)
+  const reach = outsideNote(announcement.outside, reachableAt) ?? reachabilityNote(reachableAt, port)
   return [
     '',
     `Mesh ${mesh.slice(0, 8)} is ready at ${reachableAt.join(', ')}`,

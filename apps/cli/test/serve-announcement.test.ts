@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { reachabilityNote } from '../src/reachability.ts'
+import type { IpAddress } from '@weft/base'
+import { outsideNote, reachabilityNote } from '../src/reachability.ts'
 import { type Announcement, announcementLines } from '../src/serve-announcement.ts'
 
 test('a coordinator with private addresses only says that only this network reaches it', () => {
@@ -18,6 +19,17 @@ test('a public address or a name needs no such note', () => {
   assert.equal(reachabilityNote(['https://mesh.example.org', '192.168.1.5:7480'], 7480), undefined)
   assert.equal(reachabilityNote(['203.0.113.9:7480'], 7480), undefined)
   assert.equal(reachabilityNote(['[2001:db8::1]:7480'], 7480), undefined)
+})
+
+test('what relays elsewhere show of a coordinator is one line', () => {
+  const seen = (outside: Announcement['outside']) =>
+    outsideNote(outside, ['192.168.1.5:7480', 'http://[2001:db8::5]:7480'])
+  assert.equal(seen({ relays: 0, through: [], seenAt: [] }), undefined)
+  assert.match(seen({ relays: 1, through: [], seenAt: [] }) ?? '', /No relay elsewhere answers/)
+  const through = ['https://relay.example.org']
+  const nat = seen({ relays: 1, through, seenAt: ['203.0.113.7' as IpAddress] })
+  assert.match(nat ?? '', /behind a NAT.* 203\.0\.113\.7: .* through relay https:\/\/relay\.example\.org/)
+  assert.match(seen({ relays: 1, through, seenAt: ['2001:db8::5' as IpAddress] }) ?? '', /directly where no firewall/)
 })
 
 test('the announcement holds the command to type, the code, and what this machine is', () => {
@@ -40,6 +52,7 @@ function announcement(node: Announcement['node']): Announcement {
     mesh: '0123456789abcdef',
     reachableAt: ['192.168.1.5:7480'],
     port: 7480,
+    outside: { relays: 0, through: [], seenAt: [] },
     created: { id: '1', link: 'weft://abc', expires: '2030-01-01T00:00:00.000Z', reusable: false },
     node,
   }

@@ -100,12 +100,23 @@ export class ChannelServer implements ConnectionOwner {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.#refusalOf(request)
     if (refusal === undefined) {
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request))
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, sourceOf(request)))
       return
     }
     this.#options.counters.count(refusal.event)
     socket.on('error', () => {})
     socket.end(`HTTP/1.1 ${refusal.status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  }
+
+  /** A socket that a relay brought; `source` as the relay says. */
+  brought(socket: WebSocket, source: IpAddress): void {
+    if (this.#isFull(source)) {
+      this.#options.counters.count('too-many-connections')
+      socket.terminate()
+      return
+    }
+    this.#accept(socket, source)
+    socket.resume()
   }
 
   known(connection: ChannelConnection): void {
@@ -141,22 +152,27 @@ export class ChannelServer implements ConnectionOwner {
   }
 
   #refusalOf(request: IncomingMessage): { readonly event: StrangerEvent; readonly status: string } | undefined {
-    const { limits } = this.#options
     const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',')
     if (request.url?.split('?', 1)[0] !== PATH) return { event: 'upgrade-refused', status: '404 Not Found' }
     if (!offered.some((name) => name.trim() === SUBPROTOCOL))
       return { event: 'upgrade-refused', status: '400 Bad Request' }
-    const isFull =
+    return this.#isFull(sourceOf(request))
+      ? { event: 'too-many-connections', status: '503 Service Unavailable' }
+      : undefined
+  }
+
+  #isFull(source: IpAddress | undefined): boolean {
+    const { limits } = this.#options
+    return (
       this.#isClosing ||
       this.#connections.size >= limits.connections ||
       this.#strangers.size >= limits.strangers ||
-      (this.#strangersFrom.get(originOf(sourceOf(request))) ?? 0) >= limits.strangersOfOneAddress
-    return isFull ? { event: 'too-many-connections', status: '503 Service Unavailable' } : undefined
+      (this.#strangersFrom.get(originOf(source)) ?? 0) >= limits.strangersOfOneAddress
+    )
   }
 
-  #accept(socket: WebSocket, request: IncomingMessage): void {
+  #accept(socket: WebSocket, source: IpAddress | undefined): void {
     const { desk, limits, clock, counters, logger, crypto, random, identity } = this.#options
-    const source = sourceOf(request)
     const connection = new ChannelConnection({
       number: ++this.#lastNumber,
       socket,

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { IpAddress } from '@weft/base'
 import { MAX_RELAYS, type NetmapRelay, type Params, type RelaySummary, type Result } from '@weft/coordinator-protocol'
 import type { AccountId, PublicKey } from '@weft/keys'
 import type { RelayRow, StoreTransaction } from '@weft/storage'
@@ -5,6 +7,18 @@ import type { Coordinator } from './coordinator.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusal } from './refusal.ts'
 import type { RelayVisits } from './relay-visits.ts'
+
+/** In ms: a start waits no longer for a relay. */
+const OUTSIDE_MS = 3_000
+
+export interface SeenFromOutside {
+  /** Elsewhere, of the mesh. */
+  readonly relays: number
+  /** URLs of those that the coordinator is connected to: devices come to it there too. */
+  readonly through: readonly string[]
+  /** The addresses that they hear it from. */
+  readonly seenAt: readonly IpAddress[]
+}
 
 /** The relays of the mesh: the one beside the coordinator, and those that its owner added. */
 export class MeshRelays {
@@ -38,6 +52,24 @@ export class MeshRelays {
       mesh: this.#coordinator.state.id,
       coordinatorKey: this.#coordinatorKey,
       relays: this.#added.map((row) => this.#summaryOf(row)),
+    }
+  }
+
+  /** A URL of each relay elsewhere, those first by which devices reach the coordinator now. */
+  places(): readonly string[] {
+    const isAway = ({ id }: RelayRow) => Number(this.#visits.standing(id).state === 'away')
+    const sorted = this.#added.toSorted((a, b) => isAway(a) - isAway(b))
+    return sorted.flatMap(({ places }) => places.slice(0, 1))
+  }
+
+  async outside(): Promise<SeenFromOutside> {
+    const until = performance.now() + OUTSIDE_MS
+    while (this.#added.length > 0 && this.#visits.seenAt().length === 0 && performance.now() < until) await sleep(50)
+    const connected = this.#added.filter(({ id }) => this.#visits.standing(id).state === 'connected')
+    return {
+      relays: this.#added.length,
+      through: connected.flatMap(({ places }) => places.slice(0, 1)),
+      seenAt: [...new Set(this.#visits.seenAt())],
     }
   }
 

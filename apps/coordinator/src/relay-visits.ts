@@ -1,21 +1,30 @@
-import type { Clock, Logger } from '@weft/base'
+import type { Clock, IpAddress, Logger } from '@weft/base'
 import type { RelaySummary } from '@weft/coordinator-protocol'
 import type { NodeId, PrivateKey } from '@weft/keys'
 import { RelayLink, type RelayWelcome } from '@weft/relay/link'
 import type { RelayClientState } from '@weft/relay-protocol'
 import type { RelayRow } from '@weft/storage'
+import type { WebSocket } from 'ws'
+import { answerCaller } from './caller-socket.ts'
+import { RateLimit } from './rate-limit.ts'
 import { Refusal } from './refusal.ts'
 
+/** Whom a relay may have the coordinator come for: of each relay, so many at once and a second. */
+const CALLS = { burst: 256, perSecond: 32 }
 /** Whoever asked waits 10 s. */
 const CHECK_MS = 7_000
 
 interface Visit {
   readonly link: RelayLink
+  /** The address that the relay hears this machine from. */
+  seenAt?: IpAddress
   standing: Pick<RelaySummary, 'state' | 'rttMs' | 'reason'>
 }
 
 interface VisitOptions {
   readonly coordinatorKey: PrivateKey<'coordinator'>
+  /** A socket that a device opened at a relay, and its address as the relay says. */
+  readonly onCaller: (socket: WebSocket, source: IpAddress) => void
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -65,6 +74,13 @@ export class RelayVisits {
     for (const { link } of this.#visits.values()) link.revoke(revocations)
   }
 
+  /** The addresses that connected relays hear this machine from. */
+  seenAt(): readonly IpAddress[] {
+    return [...this.#visits.values()].flatMap(({ standing, seenAt }) =>
+      standing.state === 'connected' && seenAt !== undefined ? [seenAt] : [],
+    )
+  }
+
   standing(relay: NodeId): Visit['standing'] {
     return this.#visits.get(relay)?.standing ?? { state: 'away' }
   }
@@ -74,11 +90,29 @@ export class RelayVisits {
   }
 
   #visit(relay: NodeId, places: readonly string[]): Visit {
+    const calls = new RateLimit(CALLS)
     const visit: Visit = {
       standing: { state: 'away' },
-      link: this.#open(places, { onState: (state) => this.#onState(relay, visit, state) }, relay),
+      link: this.#open(
+        places,
+        {
+          onState: (state) => this.#onState(relay, visit, state),
+          onWelcome: ({ seenAt }) => {
+            visit.seenAt = seenAt
+          },
+          onCaller: (place, { token, source }) => {
+            if (calls.take(this.#options.clock().instant)) void this.#comeFor(place, token, source)
+          },
+        },
+        relay,
+      ),
     }
     return visit
+  }
+
+  async #comeFor(place: string, token: Uint8Array, source: IpAddress): Promise<void> {
+    const socket = await answerCaller(place, token)
+    if (socket !== undefined) this.#options.onCaller(socket, source)
   }
 
   #onState(relay: NodeId, visit: Visit, state: RelayClientState): void {

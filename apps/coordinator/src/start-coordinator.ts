@@ -6,7 +6,7 @@ import { nativeCrypto, systemRandom } from '@weft/crypto'
 import { type LinkEndpoint, meshPrefix } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
 import { localAddresses } from '@weft/linux'
-import { type ListenAddress, linkEndpoints, listenText, parsePublicUrl } from '@weft/relay/listening'
+import { type ListenAddress, linkEndpoints, listenText, parsePublicUrl, withRelays } from '@weft/relay/listening'
 import { ensureDirectory, lockFile } from '@weft/state'
 import { parseRange } from './address-range.ts'
 import { backUp } from './backup.ts'
@@ -21,7 +21,7 @@ import { HttpServer } from './http-server.ts'
 import { secondsOf } from './join.ts'
 import { DEFAULT_LINK_SECONDS, isoTime, type LinkWish } from './join-links.ts'
 import { type MeshFiles, newEpoch, openMeshFiles } from './mesh-files.ts'
-import { MeshRelays, netmapRelayOf } from './mesh-relays.ts'
+import { MeshRelays, netmapRelayOf, type SeenFromOutside } from './mesh-relays.ts'
 import { type MeshState, meshStateOf } from './mesh-state.ts'
 import { type RelayBeside, relayIdOf, relayInNetmap } from './relay-beside.ts'
 import { RelayVisits } from './relay-visits.ts'
@@ -73,6 +73,8 @@ export interface RunningCoordinator {
   readonly holdsRoot: boolean
   /** As a user would type them, the public URL first. */
   readonly reachableAt: readonly string[]
+  /** How it is seen by the relays elsewhere, once the first of them answers, or none does within 3 s. */
+  outside(): Promise<SeenFromOutside>
   /** In the name of the first account. A link printed at start revokes the last such one, where it is unused. */
   createLink(wish?: LinkOptions): Promise<CreatedLink>
   /** Says good-bye to all nodes; afterwards another may start on the same state. */
@@ -108,12 +110,19 @@ async function start(
   const bound = await http.listen(options.listen)
 
   const files = await openFiles(options, range, started)
-  const endpoints = () => endpointsNow(bound, files, publicUrl)
+  const direct = () => endpointsNow(bound, files, publicUrl)
+  /** With those of relays elsewhere, where devices come to the coordinator too. */
+  const endpoints = () => withRelays(direct(), relays.places())
   const relayId = relayIdOf(files.coordinatorKey.publicKey(nativeCrypto), nativeCrypto)
   const relay = options.relay?.open({ mesh: files.mesh.id, id: relayId })
   if (relay !== undefined) started.defer(() => relay.close())
-  const beside = options.relay === undefined ? [] : relayInNetmap(relayId, endpoints(), options.relay.stunPort)
-  const visits = new RelayVisits({ ...files, clock, logger })
+  const beside = options.relay === undefined ? [] : relayInNetmap(relayId, direct(), options.relay.stunPort)
+  const visits = new RelayVisits({
+    ...files,
+    onCaller: (socket, source) => channels.brought(socket, source),
+    clock,
+    logger,
+  })
   started.defer(() => visits.stop())
   const coordinator = new Coordinator({
     files,
@@ -154,7 +163,7 @@ async function start(
   })
   started.defer(() => channels.close())
   started.defer(() => coordinator.leave())
-  const reachableAt = endpoints().map(textOf)
+  const reachableAt = direct().map(textOf)
   const status = () => ({
     ...statusOf(coordinator.state),
     root: coordinator.holdsRoot ? 'here' : 'moved',
@@ -163,6 +172,7 @@ async function start(
     copied: coordinator.copied === undefined ? null : isoTime(coordinator.copied),
     channels: channels.size,
     refused: counters.read(),
+    relays: relays.list().relays,
     ...(relay === undefined ? {} : { relay: relay.status() }),
   })
   const metrics = () => coordinatorMetrics(status())
@@ -190,6 +200,7 @@ async function start(
     range: files.mesh.addressRange,
     holdsRoot: coordinator.holdsRoot,
     reachableAt,
+    outside: () => relays.outside(),
     createLink: async (wish) => createdLink(await coordinator.links.create(linkWish(wish, coordinator), endpoints())),
   }
 }

@@ -8,6 +8,8 @@ import { describe, it } from 'node:test'
 import { silentLogger } from '@weft/base'
 import { callControl } from '@weft/control-socket'
 import type { RelaySummary, Result } from '@weft/coordinator-protocol'
+import { nativeCrypto as crypto } from '@weft/crypto'
+import { readLink } from '@weft/identity'
 import { systemClock } from '@weft/linux'
 import { type MeshDescription, type RunningRelay, startRelay } from '@weft/relay'
 import { RelayLink } from '@weft/relay/link'
@@ -82,6 +84,60 @@ describe('a relay elsewhere', () => {
     await world.isRefused(add('http://127.0.0.1:9'), 'relay-refused', /nothing listens/)
     await world.isRefused(add(own.url, second.url), 'relay-refused', /another relay answers/)
     assert.deepEqual((await world.list()).relays, [])
+  })
+})
+
+describe('a coordinator behind a NAT', () => {
+  it('is reached through a relay: a device joins there, asks, and is told changes', async () => {
+    await using world = await World.enter()
+    const relay = await world.relay()
+    await world.owner.request('relay-add', { places: [relay.url] })
+    await world.stands('connected')
+    const guest = new TestNode(await world.coordinator.link(), 'guest')
+    const channel = await guest.enter(relay.running.port)
+    assert.deepEqual(
+      channel.netmap?.peers.map(({ name }) => name),
+      ['owner'],
+    )
+    await world.owner.until(() => world.owner.netmap?.peers[0]?.online === true)
+    await channel.request('rename', { device: 'owner', name: 'boss' })
+    await channel.until(() => channel.netmap?.peers[0]?.name === 'boss')
+    await channel.close()
+    await world.owner.until(() => world.owner.netmap?.peers[0]?.online === false)
+    assert.match(relay.running.metrics(), /weft_relay_connections 1\n/)
+  })
+
+  it('has its relays in new links, where devices come to it after others of its ways', async () => {
+    await using world = await World.enter()
+    const relay = await world.relay()
+    await world.owner.request('relay-add', { places: [relay.url] })
+    const { endpoints } = readLink(await world.coordinator.link(), crypto)
+    assert.deepEqual(endpoints.at(-1), { kind: 'url', url: relay.url })
+    assert.equal(endpoints[0]?.kind, 'endpoint')
+    const outside = await world.coordinator.running.outside()
+    assert.deepEqual(outside, { relays: 1, through: [relay.url], seenAt: ['127.0.0.1'] })
+  })
+
+  it('that is away is not answered for: who comes to the relay is told to come later', async () => {
+    await using world = await World.enter()
+    const relay = await world.relay()
+    const guest = new TestNode(await world.coordinator.link(), 'guest')
+    await assert.rejects(guest.connect(relay.running.port), /503/)
+    await world.owner.request('relay-add', { places: [relay.url] })
+    await world.stands('connected')
+    const channel = await guest.enter(relay.running.port)
+    await relay.stop()
+    await channel.closed
+  })
+
+  it('is no weaker there: another that answers in its place is left by the device', async () => {
+    await using world = await World.enter()
+    await using impostor = await World.enter()
+    const relay = await impostor.relay()
+    await impostor.owner.request('relay-add', { places: [relay.url] })
+    await impostor.stands('connected')
+    const guest = new TestNode(await world.coordinator.link(), 'guest')
+    await assert.rejects(guest.connect(relay.running.port))
   })
 })
 

@@ -60,5 +60,5 @@ function answer(request: IncomingMessage, response: ServerResponse, isReady: boo
   const isAsked = request.url === '/healthz' && (request.method === 'GET' || request.method === 'HEAD')
   const status = isAsked ? (isReady ? 200 : 503) : 404
   response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(isAsked ? JSON.stringify({ status: isReady ? 'ok' : 'starting', relay: 1 }) : '{}')
+  response.end(isAsked ? JSON.stringify({ status: isReady ? 'ok' : 'starting', channel: 1, relay: 1 }) : '{}')
 }

@@ -2,11 +2,22 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { assertNever, type Clock, type IpAddress, type Logger, parseIp } from '@weft/base'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
-import { type Client, type HubOptions, type HubOutput, MAX_MESSAGE, RelayHub, SWEEP_EVERY } from '@weft/relay-protocol'
+import {
+  type Caller,
+  type Client,
+  type HubOptions,
+  type HubOutput,
+  MAX_MESSAGE,
+  RelayHub,
+  SWEEP_EVERY,
+} from '@weft/relay-protocol'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { Callers } from './callers.ts'
 import { originOf } from './origin-limits.ts'
 
 const PATH = '/v1/relay'
+/** As at the coordinator itself. */
+const CHANNEL_PATH = '/v1/channel'
 const SUBPROTOCOL = 'weft.relay.1'
 /** Until a connection is a member's, in ms. */
 const ADMISSION_MS = 10_000
@@ -57,6 +68,8 @@ export class RelayServer {
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   })
   readonly #connections = new Map<Client, Connection>()
+  /** At a relay elsewhere. */
+  readonly #callers: Callers | undefined
   readonly #strangersFrom = new Map<string, number>()
   readonly #sweep: NodeJS.Timeout
   /** Who has something to be sent, gathered while messages are read, so that they go out as few. */
@@ -80,6 +93,11 @@ export class RelayServer {
     this.#clock = clock
     this.#logger = logger
     this.#limits = limits ?? defaultRelayLimits
+    if (options.elsewhere !== undefined)
+      this.#callers = new Callers({
+        called: (caller, source) => this.#called(caller, source),
+        hungUp: (caller) => this.#hub.hungUp(caller),
+      })
     this.#sweep = setInterval(() => {
       this.#hub.sweep(this.#clock())
       this.#drain()
@@ -91,12 +109,15 @@ export class RelayServer {
   status(): {
     readonly nodes: number
     readonly connections: number
+    /** Devices that speak with the coordinator by this relay, or wait for it. */
+    readonly callers: number
     readonly dropped: Readonly<Record<string, number>>
   } {
     const refused: Record<string, number> = this.#refused === 0 ? {} : { 'upgrade-refused': this.#refused }
     return {
       nodes: this.#hub.nodes,
       connections: this.#connections.size,
+      callers: this.#callers?.size ?? 0,
       dropped: { ...this.#hub.counts(), ...refused },
     }
   }
@@ -109,25 +130,30 @@ export class RelayServer {
 
   /** Whether the request is for the relay: then `upgrade` answers it. */
   serves(request: IncomingMessage): boolean {
-    return request.url?.split('?', 1)[0] === PATH
+    const path = pathOf(request)
+    return path === PATH || (path === CHANNEL_PATH && this.#callers !== undefined)
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const source = parseIp(request.socket.remoteAddress ?? '')
     const origin = originOf(source)
+    if (pathOf(request) === CHANNEL_PATH) {
+      const isTaken = source !== undefined && !this.#isClosing && this.#callers?.upgrade(request, socket, head, source)
+      if (!isTaken) this.#refuse(socket, '503 Service Unavailable')
+      return
+    }
     const refusal = this.#refusalOf(request, origin)
     if (refusal === undefined) {
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, source))
       return
     }
-    this.#refused++
-    socket.on('error', () => {})
-    socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    this.#refuse(socket, refusal)
   }
 
   /** Tells all nodes to go elsewhere, lets what waits go out, and hangs up. */
   async close(): Promise<void> {
     this.#isClosing = true
+    this.#callers?.close()
     clearInterval(this.#sweep)
     if (this.#connections.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -145,6 +171,18 @@ export class RelayServer {
       clearTimeout(timer)
     }
     this.#sockets.close()
+  }
+
+  #refuse(socket: Duplex, status: string): void {
+    this.#refused++
+    socket.on('error', () => {})
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  }
+
+  #called(caller: Caller, source: IpAddress): boolean {
+    const isThere = this.#hub.called(caller, source)
+    this.#drain()
+    return isThere
   }
 
   #refusalOf(request: IncomingMessage, origin: string): string | undefined {
@@ -211,6 +249,9 @@ export class RelayServer {
         if (output.node === undefined) this.#logger.info('coordinator connected')
         else this.#logger.debug('relay client', { node: output.node })
         return
+      case 'answered':
+        this.#onAnswered(output.client, output.caller)
+        return
       case 'close':
         this.#end(output.client, POLICY, output.detail ?? output.reason)
         return
@@ -240,6 +281,16 @@ export class RelayServer {
   #onAdmitted(client: Client): void {
     const connection = this.#connections.get(client)
     if (connection !== undefined) this.#noStranger(connection)
+  }
+
+  /** The socket is a caller's from here on. */
+  #onAnswered(client: Client, caller: Caller): void {
+    const connection = this.#connections.get(client)
+    if (connection === undefined) return
+    const { socket } = connection
+    socket.removeAllListeners()
+    this.#onClosed(client)
+    this.#callers?.answered(caller, socket)
   }
 
   #noStranger(connection: Connection): void {
@@ -280,3 +331,5 @@ export class RelayServer {
     if (this.#connections.size === 0) this.#onEmpty?.()
   }
 }
+
+const pathOf = (request: IncomingMessage): string | undefined => request.url?.split('?', 1)[0]

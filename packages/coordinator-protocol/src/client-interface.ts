@@ -42,6 +42,8 @@ export type ClientInput =
   | ClientRequest
   /** From now on netmaps are wanted for this node; `held` is the last one that is known. */
   | { readonly kind: 'subscribe'; readonly node: NodeId; readonly held?: Netmap; readonly proof?: OwnProof }
+  /** The ways to the coordinator are these now; from the next try on. */
+  | { readonly kind: 'endpoints'; readonly endpoints: readonly LinkEndpoint[] }
   /** The machine's addresses changed, or it woke up. */
   | { readonly kind: 'network-changed' }
 

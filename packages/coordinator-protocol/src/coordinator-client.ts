@@ -1,4 +1,5 @@
 import { assertNever, type Core, earliest, type Instant, invariant, later, type Now, seconds } from '@weft/base'
+import type { LinkEndpoint } from '@weft/identity'
 import { Backoff } from './backoff.ts'
 import { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 import type { ClientInput, ClientOptions, ClientOutput, ClientState } from './client-interface.ts'
@@ -43,12 +44,14 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   #phase: Phase = { kind: 'stopped' }
   #state: ClientState | undefined
   #subscription: NetmapSubscription | undefined
+  #endpoints: readonly LinkEndpoint[]
   #nextConnection = 1
   #nextRequest = 1
 
   constructor(options: ClientOptions) {
     invariant(options.endpoints.length > 0, 'a coordinator has an endpoint')
     this.#options = options
+    this.#endpoints = options.endpoints
     this.#backoff = new Backoff(options.random)
     if (options.subscription !== undefined) this.#subscription = new NetmapSubscription(options.subscription)
   }
@@ -77,6 +80,9 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
       case 'subscribe':
         this.#subscription = new NetmapSubscription(input)
         this.#subscribe(now)
+        break
+      case 'endpoints':
+        if (input.endpoints.length > 0) this.#endpoints = input.endpoints
         break
       case 'network-changed':
         this.#onNetworkChanged(now)
@@ -129,12 +135,8 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   }
 
   #transitionToConnecting(now: Now): void {
-    const round = new ConnectionRound(
-      this.#options.endpoints,
-      this.#nextConnection,
-      later(now.instant, CONNECT_TIMEOUT),
-    )
-    this.#nextConnection += this.#options.endpoints.length
+    const round = new ConnectionRound(this.#endpoints, this.#nextConnection, later(now.instant, CONNECT_TIMEOUT))
+    this.#nextConnection += this.#endpoints.length
     this.#phase = { kind: 'connecting', round }
     for (const { connection, endpoint } of round.attempts) this.#outputs.push({ kind: 'connect', connection, endpoint })
   }

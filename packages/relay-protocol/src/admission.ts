@@ -9,7 +9,7 @@ import {
   sign,
   verify,
 } from '@weft/keys'
-import type { Frame } from './frames.ts'
+import { decodeFrames, encodeFrame, type Frame } from './frames.ts'
 
 /*
  * A node shows a relay that it belongs to the mesh: its chain of certificates, and its identity key's signature over what
@@ -31,6 +31,12 @@ export type RelayVisitor =
 export function admissionOf(visitor: RelayVisitor, challenge: Challenge, crypto: CryptoProvider): Frame {
   if (visitor.kind === 'member') return { kind: 'admission', proof: proveMembership(challenge, visitor, crypto) }
   return { kind: 'coordinator', signature: sign(visitor.key, signedPart(challenge, COORDINATOR_CONTEXT), crypto) }
+}
+
+/** What a coordinator says on a connection of its own to whoever waits; `undefined` where the relay's message is no challenge. */
+export function answerToCaller(challenge: Uint8Array, token: Uint8Array): Uint8Array | undefined {
+  const [frame] = decodeFrames(challenge) ?? []
+  return frame?.kind === 'challenge' ? encodeFrame({ kind: 'answer', token }) : undefined
 }
 
 export function isCoordinator(

@@ -49,4 +49,6 @@ export type RelayClientOutput<Place> =
       readonly stunPort: number | undefined
       readonly seenAt: IpAddress
     }
+  /** To the coordinator: somebody waits for it there, and is to be answered with the token on a connection of its own. */
+  | { readonly kind: 'caller'; readonly connection: number; readonly token: Uint8Array; readonly source: IpAddress }
   | RelayClientState

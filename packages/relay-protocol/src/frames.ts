@@ -21,6 +21,8 @@ const DRAINING = 8
 const COORDINATOR = 9
 const WELCOME = 10
 const REVOCATION = 11
+const CALLER = 12
+const ANSWER = 13
 
 const NODE_ID_LENGTH = 16
 export const NONCE_LENGTH = 32
@@ -32,7 +34,10 @@ export const MAX_DATAGRAM = 2048
 export const MAX_MESSAGE = 65_535
 const MAX_ADMISSION = 8192
 const ADDRESS_LENGTH = 16
-const WELCOME_LENGTH = 2 + 1 + ADDRESS_LENGTH
+const ADDRESSED = 1 + ADDRESS_LENGTH
+const WELCOME_LENGTH = 2 + ADDRESSED
+/** Of who waits for the coordinator at a relay: nobody guesses one. */
+export const CALL_TOKEN_LENGTH = 16
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** Ids are bytes here, as they are on the wire: a relay makes no text of them for every frame. */
@@ -53,8 +58,12 @@ export type Frame =
   | { readonly kind: 'coordinator'; readonly signature: Uint8Array }
   /** To the coordinator, which is let in: the relay's UDP port of STUN, if any, and where it hears the coordinator from. */
   | { readonly kind: 'welcome'; readonly stunPort: number | undefined; readonly seenAt: IpAddress }
-  /** From the coordinator: a key that is no more to be trusted. */
+  /** A key that is no more to be trusted. */
   | { readonly kind: 'revocation'; readonly bytes: Uint8Array }
+  /** To the coordinator: somebody who comes from there waits for it. */
+  | { readonly kind: 'caller'; readonly token: Uint8Array; readonly source: IpAddress }
+  /** From the coordinator, on a connection of its own in place of an admission: from then on it is the caller's. */
+  | { readonly kind: 'answer'; readonly token: Uint8Array }
 
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
@@ -77,9 +86,13 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case 'coordinator':
       return framed(COORDINATOR, frame.signature)
     case 'welcome':
-      return framed(WELCOME, welcomeBody(frame))
+      return framed(WELCOME, portBytes(frame.stunPort ?? 0), addressBytes(frame.seenAt))
+    case 'caller':
+      return framed(CALLER, frame.token, addressBytes(frame.source))
     case 'revocation':
       return framed(REVOCATION, frame.bytes)
+    case 'answer':
+      return framed(ANSWER, frame.token)
   }
 }
 
@@ -125,28 +138,44 @@ function frameOf(type: number, body: Uint8Array): Frame | undefined {
       return body.length === WELCOME_LENGTH ? readWelcome(body) : undefined
     case REVOCATION:
       return body.length > 0 && body.length <= MAX_REVOCATION_LENGTH ? { kind: 'revocation', bytes: body } : undefined
+    case CALLER:
+      return body.length === CALL_TOKEN_LENGTH + ADDRESSED ? readCaller(body) : undefined
+    case ANSWER:
+      return body.length === CALL_TOKEN_LENGTH ? { kind: 'answer', token: body } : undefined
     default:
       return undefined
   }
 }
 
-/** The port, 0 for none; the family, 4 or 6; 16 bytes of address, IPv4 in the first 4 and zeros. */
-function welcomeBody({ stunPort, seenAt }: Extract<Frame, { kind: 'welcome' }>): Uint8Array {
-  const body = new Uint8Array(WELCOME_LENGTH)
-  const address = ipBytes(seenAt)
-  viewOf(body).setUint16(0, stunPort ?? 0)
-  body[2] = address.length === 4 ? 4 : 6
-  body.set(address, 3)
-  return body
+function readWelcome(body: Uint8Array): Frame | undefined {
+  const seenAt = readAddress(body.subarray(2))
+  return seenAt && { kind: 'welcome', stunPort: viewOf(body).getUint16(0) || undefined, seenAt }
 }
 
-function readWelcome(body: Uint8Array): Frame | undefined {
-  const length = body[2] === 4 ? 4 : body[2] === 6 ? 16 : 0
-  if (length === 0 || !isZero(body.subarray(3 + length))) return undefined
-  const seenAt = ipFromBytes(body.subarray(3, 3 + length))
+function readCaller(body: Uint8Array): Frame | undefined {
+  const source = readAddress(body.subarray(CALL_TOKEN_LENGTH))
+  return source && { kind: 'caller', token: body.subarray(0, CALL_TOKEN_LENGTH), source }
+}
+
+function portBytes(port: number): Uint8Array {
+  return Uint8Array.of(port >> 8, port & 0xff)
+}
+
+/** The family, 4 or 6, and 16 bytes: IPv4 in the first 4, and zeros. */
+function addressBytes(address: IpAddress): Uint8Array {
+  const bytes = new Uint8Array(ADDRESSED)
+  const ip = ipBytes(address)
+  bytes[0] = ip.length === 4 ? 4 : 6
+  bytes.set(ip, 1)
+  return bytes
+}
+
+function readAddress(bytes: Uint8Array): IpAddress | undefined {
+  const length = bytes[0] === 4 ? 4 : bytes[0] === 6 ? 16 : 0
+  if (length === 0 || !isZero(bytes.subarray(1 + length))) return undefined
+  const address = ipFromBytes(bytes.subarray(1, 1 + length))
   // An IPv4 address in IPv6's clothes has one form only.
-  if (ipBytes(seenAt).length !== length) return undefined
-  return { kind: 'welcome', stunPort: viewOf(body).getUint16(0) || undefined, seenAt }
+  return ipBytes(address).length === length ? address : undefined
 }
 
 /** Written as it is because a relay does it for every datagram. */

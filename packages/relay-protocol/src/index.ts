@@ -1,5 +1,5 @@
 /** Frames between node and relay, and both sides: the node's standing with a relay, and the relay's decisions. docs/protocols/relay.md */
-export type { RelayVisitor } from './admission.ts'
+export { answerToCaller, type RelayVisitor } from './admission.ts'
 export { Allowance, type Rate } from './allowance.ts'
 export type {
   RelayClientInput,
@@ -10,6 +10,7 @@ export type {
 export { MAX_MESSAGE } from './frames.ts'
 export { RelayClient } from './relay-client.ts'
 export {
+  type Caller,
   type Client,
   defaultHubLimits,
   type HubEvent,

@@ -219,6 +219,10 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
       case 'pong':
         this.#onPong(phase, frame.token, now)
         break
+      case 'caller':
+        if (this.#options.visitor.kind === 'coordinator')
+          this.#outputs.push({ ...frame, connection: phase.connection, token: frame.token.slice() })
+        break
       case 'draining':
         this.#fail('the relay is closing', now)
         break

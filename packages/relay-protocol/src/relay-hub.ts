@@ -14,7 +14,7 @@ import { type ChainKeys, IdentityError, RevocationList } from '@weft/identity'
 import type { CryptoProvider, MeshId, NodeId, PublicKey } from '@weft/keys'
 import { isCoordinator, verifyMembership } from './admission.ts'
 import { Allowance, type Rate } from './allowance.ts'
-import { decodeFrames, encodeFrame, type Frame, MAX_MESSAGE, NONCE_LENGTH } from './frames.ts'
+import { CALL_TOKEN_LENGTH, decodeFrames, encodeFrame, type Frame, MAX_MESSAGE, NONCE_LENGTH } from './frames.ts'
 import { Outbox } from './outbox.ts'
 
 /** One connection, numbered by its owner. */
@@ -43,15 +43,22 @@ export type HubEvent =
   | 'revoked'
   | 'revocation-refused'
   | 'replaced'
+  /** Who waited for the coordinator waits no more. */
+  | 'caller-gone'
   | 'dropped-full'
   | 'dropped-rate'
   | 'dropped-absent'
+
+/** Who waits for the coordinator, numbered by its owner. */
+export type Caller = number
 
 export type HubOutput =
   /** Something waits for it: `take`. */
   | { readonly kind: 'ready'; readonly client: Client }
   /** It is a member now, or the coordinator, which is no node. */
   | { readonly kind: 'admitted'; readonly client: Client; readonly node?: NodeId }
+  /** The client is the coordinator's answer to the caller, and no client any more: what either says is for the other. */
+  | { readonly kind: 'answered'; readonly client: Client; readonly caller: Caller }
   | { readonly kind: 'close'; readonly client: Client; readonly reason: HubEvent; readonly detail?: string }
 
 type State =
@@ -100,6 +107,7 @@ export class RelayHub {
   readonly #connections = new Map<Client, Connection>()
   readonly #byNode = new Map<string, Connection>()
   #coordinator: Connection | undefined
+  readonly #callers = new Map<string, Caller>()
   readonly #outputs: HubOutput[] = []
   readonly #counts = new Map<HubEvent, number>()
   readonly #revocations: RevocationList
@@ -150,6 +158,20 @@ export class RelayHub {
     else for (const frame of frames) this.#onFrame(connection, frame, now)
   }
 
+  /** Somebody wants to speak with the coordinator: whether it is there to be told. */
+  called(caller: Caller, source: IpAddress): boolean {
+    if (this.#coordinator === undefined) return false
+    const token = randomBytes(this.#options.random, CALL_TOKEN_LENGTH)
+    this.#callers.set(toHex(token), caller)
+    this.#say(this.#coordinator, { kind: 'caller', token, source })
+    return true
+  }
+
+  /** Nobody waits any more. */
+  hungUp(caller: Caller): void {
+    for (const [token, waiting] of this.#callers) if (waiting === caller) this.#callers.delete(token)
+  }
+
   closed(client: Client): void {
     const connection = this.#connections.get(client)
     if (connection === undefined) return
@@ -169,7 +191,8 @@ export class RelayHub {
 
   /** Whoever these concern is let in no more, and goes at once. One that does not hold is counted, and changes nothing. */
   revoke(revocations: readonly Uint8Array[], now: Now): void {
-    for (const bytes of revocations) this.#learn(bytes, now.wall)
+    const isNew = revocations.filter((bytes) => this.#learn(bytes, now.wall)).length > 0
+    if (!isNew) return
     for (const connection of this.#connections.values()) {
       const { state } = connection
       if (state.kind === 'admitted' && this.#isRevoked(state.keys)) this.#close(connection, 'revoked')
@@ -190,10 +213,11 @@ export class RelayHub {
       this.#onAdmission(connection, state.nonce, frame.proof, now)
     else if (state.kind === 'challenged' && frame.kind === 'coordinator')
       this.#onCoordinator(connection, state.nonce, frame.signature)
+    else if (state.kind === 'challenged' && frame.kind === 'answer') this.#onAnswer(connection, frame.token)
     else if (state.kind === 'admitted' && frame.kind === 'datagram') this.#forward(connection, state, frame, now)
-    else if (state.kind === 'coordinator' && frame.kind === 'revocation') this.revoke([frame.bytes], now)
     else if ((state.kind === 'admitted' || state.kind === 'coordinator') && frame.kind === 'ping')
       this.#say(connection, { kind: 'pong', token: frame.token.slice() })
+    else if (state.kind === 'coordinator' && frame.kind === 'revocation') this.revoke([frame.bytes], now)
     else if (state.kind !== 'over') this.#close(connection, 'message-malformed')
   }
 
@@ -219,6 +243,19 @@ export class RelayHub {
     this.#outputs.push({ kind: 'admitted', client: connection.client, node: member.nodeId })
   }
 
+  /** A token is good once; who has it was told by this relay. */
+  #onAnswer(connection: Connection, token: Uint8Array): void {
+    const caller = this.#callers.get(toHex(token))
+    this.#callers.delete(toHex(token))
+    if (caller === undefined) {
+      this.#close(connection, 'caller-gone')
+      return
+    }
+    this.#forget(connection)
+    this.#connections.delete(connection.client)
+    this.#outputs.push({ kind: 'answered', client: connection.client, caller })
+  }
+
   #onCoordinator(connection: Connection, nonce: Uint8Array, signature: Uint8Array): void {
     const { elsewhere, crypto } = this.#options
     const { seenAt } = connection
@@ -234,12 +271,16 @@ export class RelayHub {
     this.#outputs.push({ kind: 'admitted', client: connection.client })
   }
 
-  #learn(bytes: Uint8Array, at: WallTime): void {
+  /** Whether it is new. */
+  #learn(bytes: Uint8Array, at: WallTime): boolean {
     try {
-      if (this.#revocations.add(bytes, at) === 'full') this.#count('revocation-refused')
+      const added = this.#revocations.add(bytes, at)
+      if (added === 'full') this.#count('revocation-refused')
+      return added === 'new'
     } catch (error) {
       if (!(error instanceof IdentityError)) throw error
       this.#count('revocation-refused')
+      return false
     }
   }
 

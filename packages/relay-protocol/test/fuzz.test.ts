@@ -7,6 +7,7 @@ import { Outbox } from '../src/outbox.ts'
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 })
 const token = fc.uint8Array({ minLength: 8, maxLength: 8 })
+const anyAddress = fc.constantFrom('192.0.2.7' as IpAddress, '2001:db8::7' as IpAddress, '::1' as IpAddress)
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
     kind: fc.constant('challenge' as const),
@@ -27,8 +28,10 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
     kind: fc.constant('welcome' as const),
     stunPort: fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
-    seenAt: fc.constantFrom('192.0.2.7' as IpAddress, '2001:db8::7' as IpAddress, '::1' as IpAddress),
+    seenAt: anyAddress,
   }),
+  fc.record({ kind: fc.constant('caller' as const), token: id, source: anyAddress }),
+  fc.record({ kind: fc.constant('answer' as const), token: id }),
 )
 
 test('frames that follow each other are read as they were written', () => {

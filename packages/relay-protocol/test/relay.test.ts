@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type IpAddress, milliseconds, seconds, utf8 } from '@weft/base'
+import { concatBytes, fromHex, type IpAddress, milliseconds, seconds, toHex, utf8 } from '@weft/base'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { createCertificate, createRevocation, encodeChain } from '@weft/identity'
 import { meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
@@ -209,6 +209,39 @@ test('another key is not let in as the coordinator, nor a member by the coordina
   assert.equal(world.hub.counts()['admission-refused'], 2)
 })
 
+test('who calls the coordinator at the relay is answered once, by who has the token', () => {
+  const world = new World()
+  assert.equal(world.hub.called(1, '192.0.2.1' as IpAddress), false)
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  assert.equal(world.hub.called(2, '192.0.2.1' as IpAddress), true)
+  assert.equal(world.hub.called(3, '2001:db8::1' as IpAddress), true)
+  world.run()
+  const [[source, token] = [], [other, gone = ''] = []] = coordinator.callers.map((each) => each.split(' '))
+  assert.deepEqual([source, other], ['192.0.2.1', '2001:db8::1'])
+  world.hub.hungUp(3)
+  const say = (client: number, text = '') => {
+    world.hub.opened(client)
+    world.hub.received(client, concatBytes(Uint8Array.of(13, 0, 16), fromHex(text) ?? assert.fail()), world.clock.now())
+    const outputs: unknown[] = []
+    for (let output = world.hub.poll(); output !== undefined; output = world.hub.poll())
+      if (output.kind !== 'ready') outputs.push(output)
+    return outputs
+  }
+  assert.deepEqual(say(901, token), [{ kind: 'answered', client: 901, caller: 2 }])
+  assert.deepEqual(say(902, token), [{ kind: 'close', client: 902, reason: 'caller-gone' }])
+  assert.deepEqual(say(903, gone), [{ kind: 'close', client: 903, reason: 'caller-gone' }])
+  assert.equal(world.hub.take(901), undefined)
+})
+
+test('a member is told of no callers, and a relay that tells it some is not listened to', () => {
+  const world = new World()
+  const alice = world.node()
+  const frame = concatBytes(Uint8Array.of(12, 0, 33), new Uint8Array(16), Uint8Array.of(4), new Uint8Array(16))
+  alice.hear(frame)
+  assert.deepEqual(alice.callers, [])
+  assert.match(alice.state, /^connected/)
+})
+
 interface NodeOptions {
   readonly root?: PrivateKey<'root'>
   /** Seconds from now. */
@@ -310,6 +343,7 @@ class TestNode {
   readonly connections = new Map<number, number>()
   state = ''
   welcome = ''
+  readonly callers: string[] = []
   isReading = true
   readonly #world: World
 
@@ -338,6 +372,12 @@ class TestNode {
   revoke(node: TestNode): void {
     this.client.handle({ kind: 'revoke', revocation: this.#world.revocationOf(node) }, this.#world.clock.now())
     this.#world.run()
+  }
+
+  /** As if the relay said it. */
+  hear(message: Uint8Array): void {
+    for (const [client] of this.connections) this.receive(client, message)
+    this.settle()
   }
 
   doubt(): void {
@@ -394,6 +434,9 @@ class TestNode {
         return
       case 'absent':
         this.absent.push(output.node)
+        return
+      case 'caller':
+        this.callers.push(`${output.source} ${toHex(output.token)}`)
         return
       case 'welcome':
         this.welcome = `${output.relay === RELAY} ${output.stunPort} ${output.seenAt}`

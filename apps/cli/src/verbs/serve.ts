@@ -61,6 +61,7 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   const announcement: Announcement = {
     mesh: coordinator.mesh,
     reachableAt: coordinator.reachableAt,
+    outside: await coordinator.outside(),
     port: coordinator.address.port,
     ...(coordinator.holdsRoot
       ? { created: await coordinator.createLink({ expiresSeconds: LINK_LIFE, printedAtStart: true }) }
@@ -108,10 +109,18 @@ async function startNode(
 }
 
 async function announce(announcement: Announcement, options: ServeOptions): Promise<void> {
-  const { mesh, reachableAt, created } = announcement
+  const { mesh, reachableAt, outside, created } = announcement
   if (options.json) {
     const { id = null, link = null, expires = null } = created ?? {}
-    return printJson({ mesh, reachableAt, root: created === undefined ? 'moved' : 'here', id, link, expires })
+    return printJson({
+      mesh,
+      reachableAt,
+      through: outside.through,
+      root: created === undefined ? 'moved' : 'here',
+      id,
+      link,
+      expires,
+    })
   }
   const { default: qrcode } = await import('qrcode')
   // Black on white by colours in a terminal, whose own may be the other way round; without colours in a file.

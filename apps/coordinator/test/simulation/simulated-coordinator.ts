@@ -95,7 +95,7 @@ export class SimulatedCoordinator {
     const relays = new MeshRelays({
       coordinator: this.core,
       coordinatorKey: files.coordinatorKey.publicKey(crypto),
-      visits: new RelayVisits({ ...files, clock, logger: silentLogger }),
+      visits: new RelayVisits({ ...files, onCaller: () => undefined, clock, logger: silentLogger }),
       beside: [],
       added: [],
       seconds,

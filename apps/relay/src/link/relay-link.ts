@@ -1,4 +1,4 @@
-import { assertNever, type Clock, CoreRunner, parseIp } from '@weft/base'
+import { assertNever, type Clock, CoreRunner, type IpAddress, parseIp } from '@weft/base'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { NodeId } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
@@ -18,6 +18,8 @@ export interface RelayLinkListener {
   onState(state: RelayClientState): void
   onDatagram?(from: NodeId, datagram: Uint8Array): void
   onAbsent?(node: NodeId): void
+  /** Only to the coordinator: somebody waits for it at that URL of the relay. */
+  onCaller?(place: string, caller: { readonly token: Uint8Array; readonly source: IpAddress }): void
   /** Only to the coordinator, and before `connected`. */
   onWelcome?(welcome: RelayWelcome): void
 }
@@ -28,6 +30,7 @@ export class RelayLink {
   readonly #alarm = systemAlarm()
   readonly #runner: CoreRunner<RelayClientInput<string>, RelayClientOutput<string>>
   readonly #sockets = new Map<number, RelaySocket>()
+  readonly #placeOf = new Map<number, string>()
 
   constructor(options: {
     /** Whichever answers, where absent. */
@@ -72,7 +75,7 @@ export class RelayLink {
       const local = parseIp(socket.localAddress ?? '')
       if (local === undefined || addresses.has(local)) continue
       socket.close()
-      this.#sockets.delete(connection)
+      this.#forget(connection)
       this.#runner.tell({ kind: 'closed', connection, reason: 'the network changed' })
     }
     this.#runner.tell({ kind: 'doubt' })
@@ -92,7 +95,7 @@ export class RelayLink {
         return
       case 'disconnect':
         this.#sockets.get(output.connection)?.close()
-        this.#sockets.delete(output.connection)
+        this.#forget(output.connection)
         return
       case 'send':
         this.#sockets.get(output.connection)?.send(output.frame)
@@ -102,6 +105,9 @@ export class RelayLink {
         return
       case 'absent':
         this.#listener.onAbsent?.(output.node)
+        return
+      case 'caller':
+        this.#listener.onCaller?.(this.#placeOf.get(output.connection) ?? '', output)
         return
       case 'welcome':
         this.#listener.onWelcome?.(output)
@@ -115,13 +121,19 @@ export class RelayLink {
   }
 
   #connect(connection: number, place: string): void {
+    this.#placeOf.set(connection, place)
     const socket = new RelaySocket(place, {
       onMessage: (message) => this.#runner.tell({ kind: 'received', connection, message }),
       onClose: (reason) => {
-        this.#sockets.delete(connection)
+        this.#forget(connection)
         this.#runner.tell({ kind: 'closed', connection, reason })
       },
     })
     this.#sockets.set(connection, socket)
+  }
+
+  #forget(connection: number): void {
+    this.#sockets.delete(connection)
+    this.#placeOf.delete(connection)
   }
 }

@@ -91,7 +91,8 @@ function refusalText(code: string): string {
   return /^[a-z-]{1,40}$/.test(code) ? `it refuses this device: ${code}` : 'it refuses this device'
 }
 
-function relayUrl(place: string): string {
+/** The WebSocket's address, of a relay's URL. */
+export function relayUrl(place: string): string {
   const url = new URL(place)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   url.pathname = `${url.pathname.replace(/\/$/, '')}${PATH}`

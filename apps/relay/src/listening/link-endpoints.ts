@@ -12,6 +12,7 @@ import { isLinkUrl, type LinkEndpoint } from '@weft/identity'
 
 /** A join link has no room for more: docs/protocols/links.md. */
 const MAX_ENDPOINTS = 8
+const MAX_RELAYS = 3
 
 /** Where the coordinator listens, and what it knows of the ways to it. */
 export interface Reach {
@@ -33,6 +34,14 @@ export function linkEndpoints(reach: Reach): readonly LinkEndpoint[] {
   return all.length > 0
     ? all.slice(0, MAX_ENDPOINTS)
     : [{ kind: 'endpoint', endpoint: endpointOf(loopbackOf(reach.host), reach.port) }]
+}
+
+/** The last of a link's endpoints are relays, whose place in it is kept free. */
+export function withRelays(endpoints: readonly LinkEndpoint[], relays: readonly string[]): readonly LinkEndpoint[] {
+  const known = new Set(endpoints.map((endpoint) => (endpoint.kind === 'url' ? endpoint.url : '')))
+  const urls = relays.filter((url) => !known.has(url)).slice(0, MAX_RELAYS)
+  const ways = urls.map((url): LinkEndpoint => ({ kind: 'url', url }))
+  return [...endpoints.slice(0, MAX_ENDPOINTS - ways.length), ...ways]
 }
 
 /** The URL in the form that links carry, or why it is none. */
