@@ -234,9 +234,11 @@ async function knownDevice(agent: TestAgent): Promise<KnownDevice> {
   return { agent, keys, claim: { id, name, owner: 'owner', address4, record, chain, endpoints, online: true } }
 }
 
+/** Of the netmap as it was when it was written whole: what was added since is in further lines. */
 function stateOf(agent: TestAgent, name: string): unknown {
   const [mesh = ''] = readdirSync(join(agent.state, 'meshes'))
-  return JSON.parse(readFileSync(join(agent.state, 'meshes', mesh, `${name}.json`), 'utf8'))
+  const [whole = ''] = readFileSync(join(agent.state, 'meshes', mesh, `${name}.json`), 'utf8').split('\n', 1)
+  return JSON.parse(whole)
 }
 
 function keyIn<Role extends KeyRole>(directory: string, role: Role, name: string): PrivateKey<Role> {
