@@ -19,6 +19,7 @@ import { AgentError, messageOf, removedError } from './agent-error.ts'
 import type { AgentState, DeviceKeys, MembershipOnDisk } from './agent-state.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import { KeyRotation, type Rotation, withoutFormerKeys } from './key-rotation.ts'
+import type { LanAddress, OpenLan } from './lan-sockets.ts'
 import { NameService, type NameServiceStatus } from './name-service.ts'
 import { lookForPortal, type NetcheckAnswer } from './netcheck.ts'
 import { RelayLinks } from './relay-links.ts'
@@ -40,7 +41,8 @@ export interface SessionOptions {
   readonly state: AgentState
   readonly clock: Clock
   readonly logger: Logger
-  readonly localAddresses: () => readonly IpAddress[]
+  readonly localAddresses: () => readonly LanAddress[]
+  readonly openLan: OpenLan | undefined
   readonly watchNetwork: (onChange: () => void, onLoss: () => void) => Disposable
   readonly openNameServiceSetup: OpenNameServiceSetup | undefined
   /** The node cannot go on. */
@@ -75,8 +77,8 @@ export class AgentSession implements NodeOwner {
     promise.catch(() => undefined)
     this.#removed = promise
     this.#rejectRemoved = reject
-    const { device, clock, logger, localAddresses, watchNetwork } = options
-    this.#node = new RunningNode({ tunnel: device, owner: this, clock, logger, localAddresses, watchNetwork })
+    const { device, clock, logger, localAddresses, watchNetwork, openLan } = options
+    this.#node = new RunningNode({ tunnel: device, owner: this, clock, logger, localAddresses, watchNetwork, openLan })
     this.#names = new NameService({
       directory: this.#node,
       deliver: (packet) => device.datapath.tell({ kind: 'deliver-packet', packet }),

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { type Clock, type Duration, type IpAddress, invariant, type Logger } from '@weft/base'
+import { type Clock, type Duration, invariant, type Logger } from '@weft/base'
 import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
 import type { OpenNameServiceSetup } from '@weft/dns'
@@ -14,6 +14,7 @@ import type { CoordinatorLink } from './coordinator-link.ts'
 import { HeldRoot } from './held-root.ts'
 import { joinMesh, parseJoinLink } from './joining.ts'
 import type { Rotation } from './key-rotation.ts'
+import type { LanAddress, OpenLan } from './lan-sockets.ts'
 import type { NetcheckAnswer } from './netcheck.ts'
 import type { OpenTunnel } from './tunnel-device.ts'
 
@@ -24,7 +25,9 @@ export interface AgentDrivers {
   /** Absent: the machine's own resolver is left alone. */
   readonly openNameServiceSetup?: OpenNameServiceSetup
   /** All addresses of the machine but those of the interface of that name. */
-  localAddresses(except: string): readonly IpAddress[]
+  localAddresses(except: string): readonly LanAddress[]
+  /** Absent: nothing is said on LANs. */
+  readonly openLan?: OpenLan
   /** Tells when addresses, routes or links change, and of weft's own interface only what it lost, until it is disposed of. */
   watchNetwork(onChange: () => void, own: { readonly name: string; readonly onLoss: () => void }): Disposable
 }
@@ -217,6 +220,7 @@ export class Agent {
         clock: drivers.clock,
         logger,
         localAddresses: () => drivers.localAddresses(device.name),
+        openLan: drivers.openLan,
         watchNetwork: (onChange, onLoss) => drivers.watchNetwork(onChange, { name: device.name, onLoss }),
         openNameServiceSetup: drivers.openNameServiceSetup,
         onFailed: (error) => this.#onFailed(error),

@@ -1,4 +1,4 @@
-import type { IpAddress, Logger } from '@weft/base'
+import type { Logger } from '@weft/base'
 import { type ControlServer, serveControl } from '@weft/control-socket'
 import { localAddresses, NetworkWatch, systemClock } from '@weft/linux'
 import { MachineNameService, recoverNameService } from '@weft/resolver'
@@ -6,6 +6,7 @@ import { Agent, type AgentDrivers } from './agent.ts'
 import { agentMetrics } from './agent-metrics.ts'
 import { AgentState } from './agent-state.ts'
 import { controlMethods } from './control-methods.ts'
+import { type LanAddress, LanSockets } from './lan-sockets.ts'
 import { openTun } from './tunnel-device.ts'
 
 export interface RunAgentOptions {
@@ -38,6 +39,7 @@ const systemDrivers: AgentDrivers = {
   openTunnel: openTun,
   clock: systemClock,
   localAddresses: addressesExcept,
+  openLan: (onDatagram, logger) => new LanSockets(onDatagram, logger),
   watchNetwork: (onChange, own) => new NetworkWatch(onChange, own),
 }
 
@@ -97,10 +99,8 @@ function resolverDriver({ tellsResolver, stateDirectory, logger }: RunAgentOptio
   return { openNameServiceSetup: ({ onChange }) => new MachineNameService({ ...machine, onChange }) }
 }
 
-function addressesExcept(name: string): readonly IpAddress[] {
-  return localAddresses()
-    .filter((each) => each.name !== name && each.scope === 'other')
-    .map(({ address }) => address)
+function addressesExcept(name: string): readonly LanAddress[] {
+  return localAddresses().filter((each) => each.name !== name && each.scope === 'other')
 }
 
 const portOf = ({ port }: RunAgentOptions) => (port === undefined ? {} : { port })

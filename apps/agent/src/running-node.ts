@@ -30,6 +30,7 @@ import {
   type TrustOutcome,
 } from '@weft/node'
 import { AgentError, messageOf } from './agent-error.ts'
+import type { Lan, LanAddress, OpenLan } from './lan-sockets.ts'
 import type { TunnelDevice } from './tunnel-device.ts'
 
 const HEARTBEAT_EVERY_MS = 1_000
@@ -71,7 +72,8 @@ export class RunningNode {
   readonly #clock: Clock
   readonly #node: Node
   readonly #runner: CoreRunner<NodeInput, NodeOutput>
-  readonly #localAddresses: () => readonly IpAddress[]
+  readonly #localAddresses: () => readonly LanAddress[]
+  readonly #lan: Lan | undefined
   readonly #alarm = systemAlarm()
   readonly #timer: NodeJS.Timeout
   readonly #watch: Disposable
@@ -96,7 +98,8 @@ export class RunningNode {
     readonly logger: Logger
     readonly clock: Clock
     /** All addresses of the machine but those of weft's interface. */
-    readonly localAddresses: () => readonly IpAddress[]
+    readonly localAddresses: () => readonly LanAddress[]
+    readonly openLan: OpenLan | undefined
     /** `onLoss`: weft's interface lost an address or a route. */
     readonly watchNetwork: (onChange: () => void, onLoss: () => void) => Disposable
   }) {
@@ -119,6 +122,7 @@ export class RunningNode {
       alarm: this.#alarm,
       act: (output) => this.#act(output),
     })
+    this.#lan = options.openLan?.((datagram) => this.tell({ kind: 'came-on-lan', datagram }), options.logger)
     datapath.beat()
     this.#timer = setInterval(() => this.#beat(), HEARTBEAT_EVERY_MS)
     this.#watch = options.watchNetwork(
@@ -193,6 +197,7 @@ export class RunningNode {
       this.#alarm.set(undefined, () => undefined)
       clearInterval(this.#timer)
       this.#watch[Symbol.dispose]()
+      this.#lan?.close()
       this.#failed(new AgentError('down', 'weft was taken down'))
       for (const resolve of this.#stunAwaited.splice(0)) resolve()
     }
@@ -220,6 +225,9 @@ export class RunningNode {
         return
       case 'send-by-relay':
         this.#owner.sendByRelay(output)
+        return
+      case 'send-on-lan':
+        this.#lan?.send(output.datagram)
         return
       case 'doubt-relay':
         this.#owner.doubtRelay(output.mesh, output.relay)
@@ -330,7 +338,9 @@ export class RunningNode {
 
   #readAddresses(): readonly IpAddress[] | undefined {
     try {
-      return [...this.#localAddresses()].sort()
+      const addresses = this.#localAddresses()
+      this.#lan?.setAddresses(addresses)
+      return addresses.map(({ address }) => address).sort()
     } catch (error) {
       this.#logger.warn('local addresses unknown', { reason: messageOf(error) })
       return undefined

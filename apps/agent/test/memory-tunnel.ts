@@ -21,7 +21,7 @@ export class MemoryWire {
       refusal: undefined as AgentError | undefined,
       clock: systemClock,
       watchNetwork: () => ({ [Symbol.dispose]: () => undefined }),
-      localAddresses: () => addresses,
+      localAddresses: () => addresses.map((address) => ({ name: 'eth0', address })),
       openTunnel: (async ({ name, onReport }) => {
         if (drivers.refusal !== undefined) throw drivers.refusal
         const tunnel = new MemoryTunnel(this, name, addresses, onReport)

@@ -48,7 +48,10 @@ type Found =
 /** What the node lends to each of its memberships. */
 export interface MembershipHost
   extends Omit<TunnelsHost, 'peerAt' | 'command' | 'saveTimestamp' | 'log' | 'routes' | 'countDrop'>,
-    Pick<PeerRoutesHost, 'underlay' | 'meshPrefixes' | 'ownEndpoints' | 'refreshEndpoints' | 'countDrop'> {
+    Pick<
+      PeerRoutesHost,
+      'underlay' | 'meshPrefixes' | 'ownEndpoints' | 'refreshEndpoints' | 'countDrop' | 'sendOnLan' | 'seenAs'
+    > {
   readonly indices: PeerIndices
   readonly emit: Emit
   onLocalKeysChanged(): void

@@ -69,6 +69,8 @@ export type NodeInput =
       readonly from: NodeId
       readonly datagram: Uint8Array
     }
+  /** Somebody on a LAN of this machine says it to whoever listens. */
+  | { readonly kind: 'came-on-lan'; readonly datagram: Uint8Array }
   /** What was sent to that node by the relay went nowhere. */
   | { readonly kind: 'relay-absent'; readonly mesh: MeshId; readonly relay: NodeId; readonly node: NodeId }
   /** Where STUN is answered for the mesh; replaces. */
@@ -120,6 +122,8 @@ export type NodeOutput =
       readonly to: NodeId
       readonly datagram: Uint8Array
     }
+  /** To all nodes on the machine's LANs, whatever mesh they are of. */
+  | { readonly kind: 'send-on-lan'; readonly datagram: Uint8Array }
   /** What goes by the relay stays unanswered: see whether it is there. */
   | { readonly kind: 'doubt-relay'; readonly mesh: MeshId; readonly relay: NodeId }
   | {

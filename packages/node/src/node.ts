@@ -79,6 +79,8 @@ export class Node implements Core<NodeInput, NodeOutput> {
       meshPrefixes: () => this.#meshPrefixes(),
       ownEndpoints: () => this.#ownEndpoints(this.#reflexive.endpoints()),
       refreshEndpoints: () => this.#reflexive.refresh(this.#instant()),
+      sendOnLan: (datagram) => emit({ kind: 'send-on-lan', datagram }),
+      seenAs: (observed, by) => this.#seenAs(observed, by),
       countDrop: (reason) => this.#countDrop(reason),
       onLocalKeysChanged: () => this.#tellLocalKeys(),
       onChanged: () => {
@@ -192,6 +194,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
       case 'came-by-relay':
         this.#memberships.get(input.mesh)?.onRelayed(input.from, input.relay, input.datagram, now)
         return
+      case 'came-on-lan':
+        this.#onDatagram(input.datagram, undefined, now)
+        return
       case 'relay-absent':
         this.#memberships.get(input.mesh)?.routes.onAbsent(input.relay, input.node, now)
         return
@@ -256,13 +261,13 @@ export class Node implements Core<NodeInput, NodeOutput> {
     }
   }
 
-  #onDatagram(datagram: Uint8Array, path: DirectPath, now: Now): void {
+  #onDatagram(datagram: Uint8Array, path: DirectPath | undefined, now: Now): void {
     const sender = probeSender(datagram)
     if (sender !== undefined) {
       const membership = [...this.#memberships.values()].find(({ routes }) => routes.knows(sender))
       if (membership === undefined) this.#countDrop('probe-unknown-sender')
       else membership.routes.onProbe(datagram, path, now)
-    } else if (isStun(datagram)) this.#onStun(datagram, path.remote, now)
+    } else if (path !== undefined && isStun(datagram)) this.#onStun(datagram, path.remote, now)
     else this.#countDrop('unknown-datagram')
   }
 
@@ -271,6 +276,12 @@ export class Node implements Core<NodeInput, NodeOutput> {
     if (heard === 'unasked') this.#countDrop('stun-unasked')
     if (heard !== 'changed') return
     for (const { routes } of this.#memberships.values()) routes.onOwnEndpoints(now)
+    this.#publish()
+  }
+
+  #seenAs(observed: Endpoint, by: Endpoint): void {
+    if (this.#now === undefined || !this.#reflexive.onObserved(observed, by)) return
+    for (const { routes } of this.#memberships.values()) routes.onOwnEndpoints(this.#now)
     this.#publish()
   }
 

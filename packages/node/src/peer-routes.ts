@@ -19,6 +19,8 @@ export interface PeerRoutesHost
   refreshEndpoints(): void
   sendByRelay(output: Pick<Extract<NodeOutput, { kind: 'send-by-relay' }>, 'relay' | 'to' | 'datagram'>): void
   doubtRelay(relay: NodeId): void
+  sendOnLan(datagram: Uint8Array): void
+  seenAs(observed: Endpoint, by: Endpoint): void
   countDrop(reason: NodeDropReason): void
   use(peer: Peer, path: Path, mtu: number): void
 }
@@ -50,6 +52,8 @@ export class PeerRoutes {
         doubt: (relay) => host.doubtRelay(relay),
         changed: (index, path, why) => this.#withPeer(index, (peer) => this.#logChange(peer, path, why)),
         drop: (reason) => host.countDrop(reason),
+        sendOnLan: (datagram) => host.sendOnLan(datagram),
+        seenAs: (observed, by) => host.seenAs(observed, by),
       },
       own,
       now,
@@ -131,7 +135,8 @@ export class PeerRoutes {
     return this.#traversal.knows(sender)
   }
 
-  onProbe(datagram: Uint8Array, path: DirectPath, now: Now): void {
+  /** On a LAN, by no path. */
+  onProbe(datagram: Uint8Array, path: DirectPath | undefined, now: Now): void {
     this.#traversal.onDatagram(datagram, path, now)
   }
 

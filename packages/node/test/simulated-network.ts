@@ -71,6 +71,8 @@ export class SimulatedNetwork {
   onSent: ((datagram: Uint8Array, to: Endpoint) => void) | undefined
   /** Carries what goes by relay. */
   isRelayUp = false
+  /** All machines are on one LAN, and hear what is said there. */
+  isLan = false
 
   setWeather(weather: Weather, random: Random): void {
     this.#way = new Way({ weather, random })
@@ -123,6 +125,11 @@ export class SimulatedNetwork {
     if (!this.isRelayUp || target === undefined) return
     const at = instant(this.now.instant + RELAY_LATENCY)
     this.relayed.push({ at, from, to: target, datagram: datagram.slice() })
+  }
+
+  sendOnLan(from: Machine, datagram: Uint8Array): void {
+    for (const machine of this.machines)
+      if (this.isLan && machine !== from && machine.isPlugged) machine.tell({ kind: 'came-on-lan', datagram })
   }
 
   #answerStun({ from, to }: { readonly from: Endpoint; readonly to: Endpoint }, datagram: Uint8Array): void {
@@ -323,6 +330,7 @@ export class Machine {
 
   #act(output: NodeOutput): void {
     if (output.kind === 'datapath') this.#datapath.tell(output.command)
+    else if (output.kind === 'send-on-lan') this.#network.sendOnLan(this, output.datagram)
     else if (output.kind === 'send-by-relay') this.#network.sendByRelay(this, output.to, output.datagram)
     else this.outputs.push(output)
     if (output.kind === 'configure-interface') this.settings = output.settings

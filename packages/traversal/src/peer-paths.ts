@@ -30,6 +30,8 @@ const HEARTBEAT = seconds(5)
 const WARM = seconds(10)
 /** Data that is sent and not answered for so long is a reason to ask, and so long lies between two questions. */
 const DISTRESS = milliseconds(250)
+/** Ways that are tried where none is certain. */
+export const MAX_GUESSES = 3
 const HELD_AGAIN = milliseconds(300)
 const LOST_LATELY = seconds(10)
 const LOOKING = 'no direct path is known yet'
@@ -43,6 +45,10 @@ export interface PeerPathsHost extends CallsHost, PeerRelaysHost, PathInUseHost 
   refreshEndpoints(): void
   pathTo(endpoint: Endpoint): DirectPath | undefined
   send(path: Path, message: ProbeMessage): void
+  /** Where no relay leads to the peer: by common peers, and on the LAN. */
+  sendAround(message: ProbeMessage): void
+  /** A peer tells as whom it hears this node. */
+  seenAs(observed: Endpoint, by: Endpoint): void
   /** From now on it wants to be woken, or no more. */
   active(isActive: boolean): void
 }
@@ -72,6 +78,7 @@ export class PeerPaths {
   readonly #search = new SearchSchedule()
   #tickAt: Instant | undefined
   #lostAt: Instant | undefined
+  #provenAt: Instant | undefined
 
   constructor(host: PeerPathsHost) {
     this.#host = host
@@ -84,6 +91,18 @@ export class PeerPaths {
 
   get isActive(): boolean {
     return this.#isActive
+  }
+
+  /** When the peer last showed by a direct path that it is there. */
+  get provenAt(): Instant | undefined {
+    return this.#provenAt
+  }
+
+  /** By what reaches the peer for sure now. */
+  certainPath(now: Instant): Path | undefined {
+    if (this.#current?.isTrusted(now)) return this.#current.path
+    const relay = this.#relays.reaches(now) ? this.relay(now) : undefined
+    return relay === undefined ? undefined : { kind: 'relayed', relay }
   }
 
   /** Of the direct path in use. */
@@ -130,6 +149,7 @@ export class PeerPaths {
     if (path.kind === 'direct') {
       const candidate = this.#candidateOf(path)
       candidate?.onProven(undefined, now)
+      this.#provenAt = now
       this.#choose('proven by a handshake', now)
     } else if (this.#current === undefined) this.#use(path, undefined, LOOKING)
     this.onWanted(now)
@@ -160,12 +180,16 @@ export class PeerPaths {
     this.#pending.delete(message.transaction)
     this.#candidateOf(path)
     asked.candidate.onProven(between(asked.sent, now), now)
+    this.#provenAt = now
+    this.#host.seenAs(message.observed, path.remote)
     if (asked.size !== undefined) asked.candidate.mtu.onAnswered(asked.size, now)
     if (asked.candidate === this.#current) this.#tellMtu(asked.candidate)
     this.#choose('proven', now)
   }
 
-  onCall(message: Extract<ProbeMessage, { kind: 'call' }>, now: Instant): void {
+  /** `path`: the direct one by which it came, where it did. */
+  onCall(message: Extract<ProbeMessage, { kind: 'call' }>, path: DirectPath | undefined, now: Instant): void {
+    if (path !== undefined) this.#candidateOf(path)
     this.#candidates.setNamed(message.endpoints)
     for (const relay of message.relays) this.#relays.onPresent(relay)
     if (message.lost) {
@@ -218,6 +242,12 @@ export class PeerPaths {
     this.#searchNow(true, now)
     // The peer may be heard there as before, though it hears this node from elsewhere.
     if (before !== undefined) this.#host.send(before.path, this.#calls.next(true, now))
+  }
+
+  /** To where the peer was before: this node is elsewhere, and no relay tells. */
+  announce(now: Instant): void {
+    const message = this.#calls.next(true, now)
+    for (const path of this.directPaths().slice(0, MAX_GUESSES)) this.#host.send(path, message)
   }
 
   wake(now: Instant): void {
@@ -372,6 +402,7 @@ export class PeerPaths {
     const relay = this.relay(now)
     const message = this.#calls.next(lost, now)
     if (relay !== undefined) this.#host.send({ kind: 'relayed', relay }, message)
+    if (!this.#relays.reaches(now)) this.#host.sendAround(message)
     for (const candidate of this.#candidates)
       if (lost && candidate.isTrusted(now)) this.#host.send(candidate.path, message)
   }

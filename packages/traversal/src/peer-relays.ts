@@ -29,6 +29,11 @@ export class PeerRelays {
     return relays.find((relay) => !this.#isAbsent(relay, now)) ?? relays[0]
   }
 
+  /** Whether the peer may be at one of them. */
+  reaches(now: Instant): boolean {
+    return this.#host.relays().some((relay) => !this.#isAbsent(relay, now))
+  }
+
   has(relay: NodeId): boolean {
     return this.#host.relays().includes(relay)
   }

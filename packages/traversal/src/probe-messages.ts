@@ -15,18 +15,20 @@ import type { NodeId } from '@weft/keys'
 /*
  * What two nodes say to each other about paths, inside the seal (probe-seal.ts). docs/protocols/probes.md
  *
- *   0  1  type: 1 probe, 2 reply, 3 call me maybe
+ *   0  1  type: 1 probe, 2 reply, 3 call me maybe, 4 carry
  *   1  8  sequence: grows with every message of its sender
  *
  *   probe   9  8  transaction         17  …  zeros, so that no answer is longer than its question
  *   reply   9  8  transaction         17  19  where the probe was heard from
  *   call    9  1  flags               10  1  relays, at most 2, 16 bytes each; then 1, endpoints, at most 32, 19 bytes each
+ *   carry   9  16  node id            25  …  a call as it was sealed for that node, 1 to 1,024 bytes
  *
  * An endpoint is its family (4 or 6), 16 bytes of address (IPv4: 4, then zeros) and 2 of port. Trailing bytes are refused.
  */
 const PROBE = 1
 const REPLY = 2
 const CALL = 3
+const CARRY = 4
 const HEADER = 9
 const TRANSACTION_LENGTH = 8
 const ENDPOINT_LENGTH = 19
@@ -36,6 +38,7 @@ const MOST_PROBE = 1500
 const FLAG_LOST = 1
 const MAX_RELAYS = 2
 const MAX_ENDPOINTS = 32
+const MAX_CARRIED = 1024
 
 /** What a probe and its reply have in common, in hexadecimal. */
 export type ProbeTransaction = string
@@ -62,6 +65,8 @@ export type ProbeMessage =
       readonly relays: readonly NodeId[]
       readonly endpoints: readonly Endpoint[]
     }
+  /** What one node sealed for another: for a common peer to carry there, who says the same to that node. */
+  | { readonly kind: 'carry'; readonly sequence: number; readonly node: NodeId; readonly datagram: Uint8Array }
 
 export function encodeProbeMessage(message: ProbeMessage): Uint8Array {
   switch (message.kind) {
@@ -82,6 +87,8 @@ export function encodeProbeMessage(message: ProbeMessage): Uint8Array {
         ...endpoints.map(endpointOn),
       )
     }
+    case 'carry':
+      return concatBytes(header(CARRY, message.sequence), bytesOf(message.node), message.datagram)
   }
 }
 
@@ -102,6 +109,8 @@ export function decodeProbeMessage(body: Uint8Array): ProbeMessage | undefined {
     }
     case CALL:
       return readCall(body, sequence)
+    case CARRY:
+      return readCarry(body, sequence)
     default:
       return undefined
   }
@@ -126,6 +135,12 @@ function readCall(body: Uint8Array, sequence: number): ProbeMessage | undefined 
     endpoints.push(endpoint)
   }
   return { kind: 'call', sequence, lost: flags === FLAG_LOST, relays, endpoints }
+}
+
+function readCarry(body: Uint8Array, sequence: number): ProbeMessage | undefined {
+  const at = HEADER + NODE_ID_LENGTH
+  if (body.length <= at || body.length > at + MAX_CARRIED) return undefined
+  return { kind: 'carry', sequence, node: toHex(body.subarray(HEADER, at)) as NodeId, datagram: body.slice(at) }
 }
 
 function header(type: number, sequence: number): Uint8Array {

@@ -19,6 +19,7 @@ const OVER_AFTER = seconds(3)
 /** What is known is fresh for so long: NATs forget a mapping after 30 s at the earliest. */
 const FRESH_FOR = seconds(20)
 const MAX_SERVERS = 16
+const MAX_OBSERVERS = 4
 
 /**
  * What stands between this node and the internet, as two or more answers tell: `none`, a NAT that gives a socket one
@@ -44,6 +45,8 @@ export class Reflexive {
   readonly #questions = new Map<StunTransaction, Question>()
   /** By server, those of the last time that answered. */
   #answers = new Map<Endpoint, Endpoint>()
+  /** By peers, where no server answers: those that said it last. */
+  #observed: readonly { readonly by: Endpoint; readonly mapped: Endpoint }[] = []
   #servers: readonly Endpoint[] = []
   #begun: Instant | undefined
   #attempt = 0
@@ -67,6 +70,7 @@ export class Reflexive {
 
   /** Asks all servers anew. */
   ask(now: Instant): void {
+    this.#observed = []
     if (this.#servers.length === 0) return
     this.#begun = now
     this.#attempt = 0
@@ -95,9 +99,18 @@ export class Reflexive {
     return isChanged ? 'changed' : 'same'
   }
 
+  /** A peer tells as whom it hears this node, which counts as long as no server tells. True where that is news. */
+  onObserved(mapped: Endpoint, by: Endpoint): boolean {
+    if (!isBelievable(endpointParts(mapped).address, endpointParts(by).address)) return false
+    const before = this.endpoints().join()
+    this.#observed = [{ by, mapped }, ...this.#observed.filter((each) => each.by !== by)].slice(0, MAX_OBSERVERS)
+    return before !== this.endpoints().join()
+  }
+
   /** As which this node is seen, without what it has itself. */
   endpoints(): readonly Endpoint[] {
-    const seen = [...new Set(this.#answers.values())]
+    const told = this.#answers.size > 0 ? [...this.#answers.values()] : this.#observed.map(({ mapped }) => mapped)
+    const seen = [...new Set(told)]
     return seen.filter((endpoint) => !this.#options.isLocal(endpointParts(endpoint).address)).sort()
   }
 

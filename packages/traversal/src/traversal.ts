@@ -1,7 +1,7 @@
 import { type Endpoint, earliest, type Instant, type Now, type Random } from '@weft/base'
-import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
+import { type DirectPath, type Path, type PeerMeter, TokenBucket } from '@weft/datapath'
 import type { CryptoProvider, NodeId, PrivateKey, PublicKey } from '@weft/keys'
-import { PeerPaths, type PeerPathsHost } from './peer-paths.ts'
+import { MAX_GUESSES, PeerPaths, type PeerPathsHost } from './peer-paths.ts'
 import { PeerSeals } from './peer-seals.ts'
 import { decodeProbeMessage, encodeProbeMessage, type ProbeMessage } from './probe-messages.ts'
 import { probeSender } from './probe-seal.ts'
@@ -12,6 +12,13 @@ const SEQUENCES_PER_MS = 4096
 /** Messages of one peer that are looked into, at once and each second: two searches of all candidates. */
 const BURST = 256
 const PER_SECOND = 64
+/** Calls of one peer that are carried to others, at once and each second. */
+const CARRIED_BURST = 16
+const CARRIED_PER_SECOND = 4
+/** Common peers that are asked to carry a call. */
+const MAX_CARRIERS = 3
+/** Peers that are told where this node is now, when no relay can tell. */
+const MAX_TOLD = 8
 
 /** Why a probe message went no further. */
 export type ProbeDropReason =
@@ -20,6 +27,8 @@ export type ProbeDropReason =
   | 'probe-replayed'
   | 'probe-malformed'
   | 'probe-rate'
+  /** A peer wants something carried to whom nobody knows, or what is not its own. */
+  | 'carry-refused'
 
 export interface TraversalHost {
   readonly crypto: CryptoProvider
@@ -34,6 +43,10 @@ export interface TraversalHost {
   doubt(relay: NodeId): void
   changed(peer: number, path: Path, why: string): void
   drop(reason: ProbeDropReason): void
+  /** To all who listen on the LANs of this machine. */
+  sendOnLan(datagram: Uint8Array): void
+  /** A peer at `by` hears this node as `observed`. */
+  seenAs(observed: Endpoint, by: Endpoint): void
 }
 
 interface Known {
@@ -42,8 +55,10 @@ interface Known {
   readonly seals: PeerSeals
   readonly window: SequenceWindow
   readonly paths: PeerPaths
-  tokens: number
-  filledAt: Instant
+  readonly messages: TokenBucket
+  readonly carried: TokenBucket
+  /** Who carried its last call. */
+  via: Known | undefined
 }
 
 /** The paths to all peers of one mesh: seals and opens what is said about them, and asks each peer's `PeerPaths`. */
@@ -81,7 +96,16 @@ export class Traversal {
     const { crypto, random } = this.#host
     const seals = new PeerSeals({ own: this.#ownId, ownKeys: this.#ownKeys, peer: id, peerKey, crypto, random })
     const paths = new PeerPaths(this.#hostOf(index, seals))
-    const known = { index, id, seals, window: new SequenceWindow(), paths, tokens: BURST, filledAt: now.instant }
+    const known: Known = {
+      index,
+      id,
+      seals,
+      window: new SequenceWindow(),
+      paths,
+      messages: new TokenBucket(PER_SECOND, BURST),
+      carried: new TokenBucket(CARRIED_PER_SECOND, CARRIED_BURST),
+      via: undefined,
+    }
     this.#byIndex.set(index, known)
     this.#byId.set(id, known)
     paths.onTold(told, now.instant)
@@ -139,16 +163,21 @@ export class Traversal {
   onNetworkChanged(now: Now): void {
     this.#now = now
     for (const { paths } of this.#byIndex.values()) paths.onNetworkChanged(now.instant)
+    if (this.#relays.length > 0) return
+    for (const { paths } of this.#latelyProven().slice(0, MAX_TOLD)) if (!paths.isActive) paths.announce(now.instant)
   }
 
-  /** A datagram that `probeSender` knows the sender of. By a relay only calls count: what else it says is of paths. */
-  onDatagram(datagram: Uint8Array, path: Path, now: Now): void {
+  /**
+   * A datagram that `probeSender` knows the sender of; on a LAN, by no path. Only what came by a direct path counts as a
+   * probe or a reply.
+   */
+  onDatagram(datagram: Uint8Array, path: Path | undefined, now: Now): void {
     this.#now = now
     const sender = probeSender(datagram)
     const known = sender && this.#byId.get(sender)
     const message = known === undefined ? 'probe-unknown-sender' : this.#open(known, datagram, now.instant)
     if (known === undefined || typeof message === 'string') this.#host.drop(message as ProbeDropReason)
-    else this.#onMessage(known.paths, message, path, now.instant)
+    else this.#onMessage(known, message, path, now.instant)
   }
 
   wake(now: Now): void {
@@ -162,17 +191,69 @@ export class Traversal {
     return first
   }
 
-  #onMessage(paths: PeerPaths, message: ProbeMessage, path: Path, now: Instant): void {
-    if (message.kind === 'call') paths.onCall(message, now)
-    else if (path.kind === 'relayed') this.#host.drop('probe-malformed')
-    else if (message.kind === 'probe') paths.onProbe(message, path, now)
-    else paths.onReply(message, path, now)
+  #onMessage(known: Known, message: ProbeMessage, path: Path | undefined, now: Instant): void {
+    const direct = path?.kind === 'direct' ? path : undefined
+    if (message.kind === 'call') known.paths.onCall(message, direct, now)
+    else if (message.kind === 'carry') this.#onCarry(known, message, now)
+    else if (direct === undefined) this.#host.drop('probe-malformed')
+    else if (message.kind === 'probe') known.paths.onProbe(message, direct, now)
+    else known.paths.onReply(message, direct, now)
+  }
+
+  /** A call of a common peer's, or one that is to be carried. */
+  #onCarry(from: Known, { node, datagram }: Extract<ProbeMessage, { kind: 'carry' }>, now: Instant): void {
+    const sender = probeSender(datagram)
+    if (node === this.#ownId) {
+      const caller = sender === undefined || sender === from.id ? undefined : this.#byId.get(sender)
+      const message = caller === undefined ? 'carry-refused' : this.#open(caller, datagram, now)
+      if (typeof message === 'string') this.#host.drop(message)
+      else if (message.kind !== 'call' || caller === undefined) this.#host.drop('carry-refused')
+      else {
+        caller.via = from
+        caller.paths.onCall(message, undefined, now)
+      }
+      return
+    }
+    const to = this.#byId.get(node)
+    if (to === undefined || sender !== from.id) this.#host.drop('carry-refused')
+    else if (!from.carried.take(now)) this.#host.drop('probe-rate')
+    else this.#carry(to, node, datagram, now)
+  }
+
+  /** A call to a peer that no relay leads to. */
+  #sendAround(index: number, message: ProbeMessage): void {
+    const known = this.#byIndex.get(index)
+    if (known === undefined) return
+    const datagram = known.seals.seal(encodeProbeMessage(message))
+    if (datagram === undefined) return
+    const others = [...(known.via === undefined ? [] : [known.via]), ...this.#latelyProven()]
+    const carriers = new Set(others.filter((other) => other !== known && this.#byIndex.get(other.index) === other))
+    for (const carrier of [...carriers].slice(0, MAX_CARRIERS))
+      this.#carry(carrier, known.id, datagram, this.#now.instant)
+    this.#host.sendOnLan(datagram)
+  }
+
+  #carry(to: Known, node: NodeId, datagram: Uint8Array, now: Instant): void {
+    const certain = to.paths.certainPath(now)
+    const ways = certain === undefined ? to.paths.directPaths().slice(0, MAX_GUESSES) : [certain]
+    for (const path of ways) {
+      const sealed = to.seals.seal(
+        encodeProbeMessage({ kind: 'carry', sequence: this.#nextSequence(), node, datagram }),
+      )
+      if (sealed !== undefined) this.#host.send(to.index, path, sealed, false)
+    }
+  }
+
+  /** Those that were heard directly, the last one first. */
+  #latelyProven(): readonly Known[] {
+    const proven = [...this.#byIndex.values()].filter(({ paths }) => paths.provenAt !== undefined)
+    return proven.toSorted((a, b) => (b.paths.provenAt ?? 0) - (a.paths.provenAt ?? 0))
   }
 
   #open(known: Known, datagram: Uint8Array, now: Instant): ProbeMessage | ProbeDropReason {
     const opened = known.seals.open(datagram)
     if (opened === undefined) return 'probe-forged'
-    if (!this.#take(known, now)) return 'probe-rate'
+    if (!known.messages.take(now)) return 'probe-rate'
     const message = decodeProbeMessage(opened.body)
     if (message === undefined) return 'probe-malformed'
     // A reply is new by its transaction, which nobody can guess.
@@ -180,14 +261,6 @@ export class Traversal {
     if (!known.window.accept(message.sequence)) return 'probe-replayed'
     known.seals.onHeard(opened.by)
     return message
-  }
-
-  #take(known: Known, now: Instant): boolean {
-    known.tokens = Math.min(BURST, known.tokens + ((now - known.filledAt) / 1000) * PER_SECOND)
-    known.filledAt = now
-    if (known.tokens < 1) return false
-    known.tokens--
-    return true
   }
 
   #hostOf(index: number, seals: PeerSeals): PeerPathsHost {
@@ -205,6 +278,8 @@ export class Traversal {
         const sealed = seals.seal(encodeProbeMessage(message))
         if (sealed !== undefined) host.send(index, path, sealed, isPadded)
       },
+      sendAround: (message) => this.#sendAround(index, message),
+      seenAs: (observed, by) => host.seenAs(observed, by),
       nextSequence: () => this.#nextSequence(),
       use: (path, mtu) => host.use(index, path, mtu),
       doubt: (relay) => host.doubt(relay),

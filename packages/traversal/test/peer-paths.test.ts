@@ -46,6 +46,8 @@ class Peer {
       meter: () => this.#meter(),
       ownEndpoints: () => [],
       refreshEndpoints: () => {},
+      sendAround: () => {},
+      seenAs: () => {},
       relays: () => [RELAY],
       pathTo: (remote) => ({ kind: 'direct', socket: 0 as SocketId, remote }),
       send: (path, message) => this.#onSent(path, message),

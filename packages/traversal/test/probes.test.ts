@@ -17,6 +17,7 @@ const messages: readonly ProbeMessage[] = [
   { kind: 'reply', sequence: 2 ** 53 - 1, transaction: 'ffffffffffffffff', observed: HERE_6 },
   { kind: 'call', sequence: 7, lost: true, relays: ['ab'.repeat(16) as NodeId], endpoints: [HERE, HERE_6] },
   { kind: 'call', sequence: 8, lost: false, relays: [], endpoints: [] },
+  { kind: 'carry', sequence: 9, node: 'cd'.repeat(16) as NodeId, datagram: new Uint8Array(1024).fill(7) },
 ]
 
 test('messages are read as they were written, and nothing else is', () => {
@@ -24,7 +25,9 @@ test('messages are read as they were written, and nothing else is', () => {
     const bytes = encodeProbeMessage(message)
     assert.deepEqual(decodeProbeMessage(bytes), message)
     if (message.kind !== 'probe') assert.equal(decodeProbeMessage(Uint8Array.of(...bytes, 0)), undefined)
-    for (let length = 0; length < Math.min(bytes.length, 36); length++)
+    // What is carried goes to the end.
+    const least = message.kind === 'carry' ? 26 : Math.min(bytes.length, 36)
+    for (let length = 0; length < least; length++)
       assert.equal(decodeProbeMessage(bytes.subarray(0, length)), undefined)
   }
 })
