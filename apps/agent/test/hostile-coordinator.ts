@@ -51,7 +51,7 @@ export class HostileCoordinator implements AsyncDisposable {
   private constructor(mesh: TestMesh, devices: readonly KnownDevice[], netmap: Netmap) {
     const keys = join(mesh.directory, 'coordinator', 'keys')
     this.root = keyIn(keys, 'root', 'root')
-    this.#channelKey = PrivateKey.generate('channel', random)
+    this.#channelKey = PrivateKey.generate('channel', systemRandom)
     const now = Math.floor(Date.now() / 1000)
     this.#certificate = createChannelCertificate(
       { channelKey: this.#channelKey.publicKey(crypto), notBefore: now - 3600, notAfter: now + YEAR },
