@@ -21,7 +21,7 @@ import { CoordinatorLink } from './coordinator-link.ts'
 import { KeyRotation, type Rotation, withoutFormerKeys } from './key-rotation.ts'
 import type { LanAddress, OpenLan } from './lan-sockets.ts'
 import { NameService, type NameServiceStatus } from './name-service.ts'
-import { lookForPortal, type NetcheckAnswer } from './netcheck.ts'
+import { type NetcheckAnswer, whoAnswersHttp } from './netcheck.ts'
 import { RelayLinks } from './relay-links.ts'
 import { type NodeOwner, RunningNode } from './running-node.ts'
 import type { TunnelDevice } from './tunnel-device.ts'
@@ -128,11 +128,20 @@ export class AgentSession implements NodeOwner {
   async netcheck(signal: AbortSignal): Promise<NetcheckAnswer> {
     const [membership] = this.#options.memberships()
     if (membership === undefined) throw new AgentError('not-joined', 'this device belongs to no mesh')
-    const [portal] = await Promise.all([lookForPortal(membership.endpoints, signal), this.#node.askStun()])
+    const [http] = await Promise.all([whoAnswersHttp(membership.endpoints, signal), this.#node.askStun()])
     const status = this.#isClosed ? undefined : this.status(membership.mesh)
     if (status === undefined) throw new AgentError('down', 'weft was taken down')
     const { settled: _settled, ...network } = status.network
-    return { ...network, relay: status.relay, addresses: status.self.endpoints, portal }
+    const { relay, coordinator, self } = status
+    const isConnected = coordinator.state === 'connected' || relay.state === 'connected'
+    return {
+      ...network,
+      relay,
+      addresses: self.endpoints,
+      portal: http.from === 'portal',
+      portalPage: http.from === 'portal' ? http.page : null,
+      onlyHttp: http.from === 'coordinator' && !isConnected,
+    }
   }
 
   /** A peer that proved itself. */

@@ -9,38 +9,72 @@ export interface NetcheckAnswer extends Omit<NodeStatus['network'], 'settled'> {
   readonly relay: NodeStatus['relay']
   /** Somebody else answers in the coordinator's place: a captive portal, or a proxy. */
   readonly portal: boolean
+  /** Where a browser is shown what the portal wants; null where there is none. */
+  readonly portalPage: string | null
+  /** The coordinator answers a plain HTTP request, and no connection to it or to a relay lasts. */
+  readonly onlyHttp: boolean
 }
 
-const PORTAL_MS = 3_000
+/** Who answers a plain HTTP request to the coordinator. */
+export type HttpAnswer =
+  | { readonly from: 'coordinator' }
+  | { readonly from: 'portal'; readonly page: string }
+  | { readonly from: 'nobody' }
+
+const PATIENCE_MS = 3_000
 const MAX_ANSWER = 1_024
+const MAX_PAGE = 512
+const NOBODY: HttpAnswer = { from: 'nobody' }
 
 /**
- * Asks for the coordinator's health by plain HTTP; what answers otherwise stands in between. No answer at all is none, and the
- * first that is the coordinator's is enough.
+ * Asks for the coordinator's health at all its places; what answers otherwise stands in between. The first that is the
+ * coordinator's is enough.
  */
-export async function lookForPortal(endpoints: readonly LinkEndpoint[], signal: AbortSignal): Promise<boolean> {
-  const plain = endpoints.map(linkEndpointText).filter((url) => url.startsWith('http:'))
-  const found = new AbortController()
-  const limits = AbortSignal.any([signal, found.signal])
-  const looks = plain.map(async (url) => {
-    const seen = await whoAnswers(`${url.replace(/\/$/, '')}/healthz`, limits)
-    if (seen !== 'coordinator') throw new Error(seen)
+export async function whoAnswersHttp(endpoints: readonly LinkEndpoint[], signal: AbortSignal): Promise<HttpAnswer> {
+  const enough = new AbortController()
+  const limits = AbortSignal.any([signal, enough.signal, AbortSignal.timeout(PATIENCE_MS)])
+  const others: HttpAnswer[] = []
+  const looks = endpoints.map(linkEndpointText).map(async (url) => {
+    const answer = await askAt(url, limits)
+    if (answer.from === 'coordinator') return answer
+    others.push(answer)
+    throw new Error(answer.from)
   })
-  const isPortal = await Promise.any(looks).then(
-    () => false,
-    ({ errors }: AggregateError) => errors.some(({ message }: Error) => message === 'portal'),
-  )
-  found.abort()
-  return isPortal
+  const found = await Promise.any(looks).catch(() => others.find(({ from }) => from === 'portal') ?? NOBODY)
+  enough.abort()
+  return found
 }
 
-async function whoAnswers(url: string, signal: AbortSignal): Promise<'portal' | 'coordinator' | 'silent'> {
+/** A portal cannot answer by TLS without a warning, and so only redirects what is asked without. */
+async function askAt(place: string, signal: AbortSignal): Promise<HttpAnswer> {
+  const url = new URL('/healthz', place)
+  const answer = await askFor(url, signal)
+  if (url.protocol === 'http:' || answer.from === 'coordinator') return answer
+  const plain = new URL(`http://${url.hostname}/`)
+  const other = await askFor(plain, signal)
+  return other.from === 'portal' && other.page !== plain.href ? other : NOBODY
+}
+
+async function askFor(url: URL, signal: AbortSignal): Promise<HttpAnswer> {
   try {
-    const limits = AbortSignal.any([signal, AbortSignal.timeout(PORTAL_MS)])
-    const answer = await fetch(url, { redirect: 'manual', signal: limits })
-    const text = answer.status === 200 ? (await answer.text()).slice(0, MAX_ANSWER) : ''
-    return /"channel":\d+/.test(text) ? 'coordinator' : 'portal'
+    const answer = await fetch(url, { redirect: 'manual', signal })
+    if (answer.status === 200 && /"channel":\d+/.test(await beginOf(answer))) return { from: 'coordinator' }
+    const page = URL.parse(answer.headers.get('location') ?? '', url)
+    await answer.body?.cancel()
+    if (page?.protocol === 'https:' && page.hostname === url.hostname) return NOBODY
+    const isPage = page !== null && /^https?:$/.test(page.protocol) && page.href.length <= MAX_PAGE
+    return { from: 'portal', page: answer.headers.has('location') && isPage ? page.href : url.href }
   } catch {
-    return 'silent'
+    return NOBODY
   }
+}
+
+async function beginOf(answer: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of answer.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length >= MAX_ANSWER) break
+  }
+  return text
 }

@@ -183,7 +183,7 @@ function addPing(program: Command): void {
 function addNetcheck(program: Command): void {
   verb(program, 'netcheck', 'Look at what stands between this device and the others')
     .addOption(socket('the agent’s socket'))
-    .addOption(json('one line: v4, v6, seen, addresses, relay, portal'))
+    .addOption(json('one line: v4, v6, seen, addresses, relay, portal, portalPage, onlyHttp'))
     .addHelpText('after', examples('weft netcheck', 'weft netcheck --json'))
     .action(async (options) => (await import('./verbs/netcheck.ts')).netcheck(options))
 }

@@ -3,9 +3,11 @@ import { fileURLToPath } from 'node:url'
 /** The command line of a program that scenarios run on a machine. */
 export function program(
   name:
+    | 'captive-portal'
     | 'connect-proxy'
     | 'dns-ask'
     | 'handshake-flood'
+    | 'http-only-proxy'
     | 'notify-socket'
     | 'odd-resolver'
     | 'taken-over'

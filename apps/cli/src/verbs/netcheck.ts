@@ -14,6 +14,8 @@ export interface Netcheck {
   readonly addresses: readonly string[]
   readonly relay: RelayState
   readonly portal: boolean
+  readonly portalPage?: string | null
+  readonly onlyHttp?: boolean
   /** Addresses of this machine that are in the mesh's range. */
   readonly collisions?: readonly string[]
 }
@@ -26,7 +28,7 @@ export async function netcheck(options: AgentOptions & { readonly json?: boolean
 }
 
 export function netcheckLines(answer: Netcheck): readonly string[] {
-  const { v4, v6, seen, relay, portal } = answer
+  const { v4, v6, seen, relay } = answer
   return [
     `IPv4   ${familyText(v4, answer.addresses.some(isV4))}`,
     `IPv6   ${familyText(
@@ -37,9 +39,21 @@ export function netcheckLines(answer: Netcheck): readonly string[] {
     ...relay.relays.map((each) => `relay  ${relayText(each)}`),
     ...(relay.relays.length === 0 ? ['relay  none is known'] : []),
     ...collisionLines(answer.collisions),
-    ...(portal ? ['portal somebody else answers in the coordinator’s place: sign in to this network first'] : []),
+    ...httpLines(answer),
     '',
     meaning(answer),
+  ]
+}
+
+/** What is between this device and the coordinator, where something is. */
+function httpLines({ portal, portalPage, onlyHttp }: Netcheck): readonly string[] {
+  if (portal) {
+    const at = portalPage ? `, with a browser at ${oneLine(portalPage)}` : ''
+    return [`portal somebody else answers in the coordinator’s place: sign in to this network first${at}`]
+  }
+  if (!onlyHttp) return []
+  return [
+    'http   the coordinator answers HTTP, but no connection to it lasts: a proxy of this network is in the way; ask for WebSockets to be let through, or name another proxy in HTTPS_PROXY',
   ]
 }
 

@@ -33,6 +33,22 @@ test('a network that lets no UDP out, or that answers for the coordinator, is na
   assert.match(lines, /All goes by relay: this network lets no UDP out/)
 })
 
+test('where to sign in is said, as one line, whatever the network sent', () => {
+  const lines = netcheckLines({ ...home, portal: true, portalPage: 'http://hotel.example/\u001b[2Jlogin\n' })
+  assert.ok(
+    lines.includes(
+      'portal somebody else answers in the coordinator’s place: sign in to this network first, with a browser at http://hotel.example/ [2Jlogin',
+    ),
+  )
+})
+
+test('a network that lets only HTTP through is named, with what to do', () => {
+  assert.match(
+    netcheckLines({ ...home, onlyHttp: true }).join('\n'),
+    /^http {3}the coordinator answers HTTP, but .*HTTPS_PROXY$/m,
+  )
+})
+
 test('IPv6 without NAT makes up for a hard NAT', () => {
   const both = { ...home, v4: 'hard', v6: 'none', addresses: [...home.addresses, '[2001:db8::2]:7481'] } as const
   assert.match(netcheckLines(both).at(-1) ?? '', /Direct paths to almost everybody/)
