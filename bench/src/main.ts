@@ -9,6 +9,7 @@ import { benchHandshakes } from './handshakes.ts'
 import { benchJoin } from './join.ts'
 import { describeLoad, describeMachine } from './machine-description.ts'
 import { benchNetmapChange } from './netmap-change.ts'
+import { benchPaths } from './paths/bench-paths.ts'
 import { benchRelay } from './relay/bench-relay.ts'
 import { benchThroughput } from './throughput.ts'
 
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, Bench>> = {
   handshakes: plain(benchHandshakes),
   join: plain(benchJoin),
   'netmap-change': plain(benchNetmapChange),
+  paths: benchPaths,
   relay: benchRelay,
   throughput: plain(benchThroughput),
 }
@@ -38,7 +40,7 @@ const bench = benches[name]
 const rounds = Number(values.rounds)
 if (bench === undefined || !Number.isInteger(rounds) || rounds < 1) {
   console.error(
-    `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}; engines also takes --only, --wire and --profile DIRECTORY`,
+    `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}; engines and paths also take --only, engines --wire and --profile DIRECTORY`,
   )
   process.exit(2)
 }
