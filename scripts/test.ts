@@ -14,8 +14,7 @@ process.exitCode = positionals.length > 0 ? run(positionals, 1) : runAll()
 function runAll(): number {
   const check = spawnSync(process.execPath, ['scripts/check.ts'], { stdio: 'inherit' }).status ?? 1
   const parts = run(globSync('{packages,drivers,apps,scripts}/**/test/**/*.test.ts').filter(isOurs), 2)
-  // Scenarios share the machine's namespaces and cores: one after the other.
-  const scenarios = run(globSync('{lab,bench}/test/**/*.test.ts').filter(isOurs), 1)
+  const scenarios = run(globSync('{lab,bench}/test/**/*.test.ts').filter(isOurs), 2)
   return Math.max(check, parts, scenarios)
 }
 

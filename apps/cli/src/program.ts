@@ -370,7 +370,10 @@ function addNames(program: Command): void {
 }
 
 function addRelay(program: Command): void {
-  const relay = verb(program, 'relay', 'Relays of the mesh that run elsewhere than beside the coordinator')
+  const relay = verb(program, 'relay', 'Relays of the mesh that run elsewhere than beside the coordinator').addHelpText(
+    'after',
+    examples('weft relay list', 'weft relay add --help'),
+  )
   verb(relay, 'describe', 'Print what a relay elsewhere needs to know of the mesh; nothing of it is secret')
     .addOption(socket('the agent’s socket'))
     .addOption(coordinatorState())

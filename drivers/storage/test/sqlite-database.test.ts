@@ -33,6 +33,7 @@ describe('a database file', () => {
       'links',
       'mesh',
       'records',
+      'relays',
       'revocations',
     ])
     assert.ok(ours.every((table) => table.strict === 1))
