@@ -57,7 +57,7 @@ labTest('every command in README and docs does what it says, but those that are 
 })
 
 /** Whose answers other tests look at. */
-const jsonElsewhere = /^(up|down|trust|serve|root|service|bugreport)\b/
+const jsonElsewhere = /^(up|down|trust|serve|root|service|bugreport|relay (add|remove|describe))\b/
 
 labTest('what every verb says with --json has the fields that docs/scripting.md names', async (lab) => {
   lab.switch('lan', { v4: '192.0.2.0/24' })

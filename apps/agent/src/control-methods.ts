@@ -14,6 +14,7 @@ import { StateError } from '@weft/state'
 import { z } from 'zod'
 import type { Agent } from './agent.ts'
 import { AgentError } from './agent-error.ts'
+import type { ControlAnswers, PingLine } from './control-answers.ts'
 
 const MAX_LINK_LENGTH = 8192
 const MAX_LINK_SECONDS = 10 * 365 * 86_400
@@ -97,14 +98,16 @@ export function controlMethods(
     'relay-add': method('change', relayParams, (params) => agent.request('relay-add', params)),
     'relay-list': method('read', nothing, () => agent.request('relay-list', {})),
     'relay-remove': method('change', relayChoice, (params) => agent.request('relay-remove', params)),
-  }
+  } satisfies Record<string, ControlMethod> & { readonly [M in keyof ControlAnswers]: Answering<ControlAnswers[M]> }
 }
 
-function method<Params>(
+type Answering<Answer> = ControlMethod & { run(params: unknown, context: ControlContext): Promise<Answer> }
+
+function method<Params, Answer>(
   access: 'read' | 'change',
   params: { parse(value: unknown): Params },
-  run: (params: Params, context: ControlContext) => Promise<unknown>,
-): ControlMethod {
+  run: (params: Params, context: ControlContext) => Promise<Answer>,
+): Answering<Answer> {
   return controlMethod<Params>({
     access,
     params,
@@ -115,7 +118,7 @@ function method<Params>(
         throw controlErrorOf(error)
       }
     },
-  }) as ControlMethod
+  }) as Answering<Answer>
 }
 
 function happened(counts: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
@@ -131,7 +134,7 @@ async function ping(
   agent: Agent,
   { peer, count, intervalMs, untilDirect }: z.infer<typeof pingParams>,
   { signal, emit }: ControlContext,
-): Promise<{ readonly sent: number; readonly received: number }> {
+): Promise<ControlAnswers['ping']> {
   let sent = 0
   let received = 0
   while (!signal.aborted && (count === 0 || sent < count)) {
@@ -148,7 +151,7 @@ async function ping(
 }
 
 /** @throws AgentError where there is nobody to wait for. */
-function pingLine(peer: string, outcome: PingOutcome) {
+function pingLine(peer: string, outcome: PingOutcome): Omit<PingLine, 'sequence'> {
   switch (outcome.kind) {
     case 'reply': {
       const { path } = outcome

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Clock, type IpAddress, invariant, type Logger, type Prefix } from '@weft/base'
 import { serveControl } from '@weft/control-socket'
-import type { NetmapRelay } from '@weft/coordinator-protocol'
+import type { NetmapRelay, Result } from '@weft/coordinator-protocol'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
 import { type LinkEndpoint, meshPrefix } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
@@ -54,13 +54,7 @@ export interface LinkOptions {
   readonly printedAtStart?: boolean
 }
 
-export interface CreatedLink {
-  readonly id: string
-  readonly link: string
-  /** ISO 8601. */
-  readonly expires: string
-  readonly reusable: boolean
-}
+export type CreatedLink = Result<'link-create'>
 
 export interface RunningCoordinator {
   /** As Prometheus reads them. */

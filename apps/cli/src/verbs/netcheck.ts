@@ -1,24 +1,11 @@
-import type { RelayState } from '../agent-answers.ts'
+import type { Netcheck, RelayState } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatRoundTrip } from '../format.ts'
 import { print, printJson } from '../terminal.ts'
 import { wrapTo } from '../text-width.ts'
 
-type Mapping = 'none' | 'easy' | 'hard' | 'unknown' | 'blocked'
-
-export interface Netcheck {
-  readonly v4: Mapping
-  readonly v6: Mapping
-  readonly seen: readonly string[]
-  readonly addresses: readonly string[]
-  readonly relay: RelayState
-  readonly portal: boolean
-  readonly portalPage?: string | null
-  readonly onlyHttp?: boolean
-  /** Addresses of this machine that are in the mesh's range. */
-  readonly collisions?: readonly string[]
-}
+type Mapping = Netcheck['v4']
 
 export async function netcheck(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
   const answer = (await askAgent(options, 'netcheck', {})) as Netcheck

@@ -1,11 +1,7 @@
+import type { Rotation } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { print, printJson } from '../terminal.ts'
-
-interface Rotation {
-  readonly published: boolean
-  readonly reason?: string
-}
 
 export async function rotateKey(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
   const rotation = (await askAgent(options, 'rotate-key', {})) as Rotation

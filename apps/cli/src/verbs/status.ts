@@ -92,7 +92,8 @@ const address: Column = { head: 'ADDRESS', cell: (peer) => peer.addresses[0] ?? 
 const path: Column = { head: 'PATH', cell: (peer) => (isThere(peer) ? oneLine(describePath(peer.path)) : 'offline') }
 const shortPath: Column = {
   head: 'PATH',
-  cell: (peer) => (isThere(peer) ? describePath({ kind: peer.path.kind }) : 'offline'),
+  cell: ({ path, ...peer }) =>
+    isThere({ path, ...peer }) ? (path.kind === 'none' ? 'no path' : path.kind) : 'offline',
 }
 const roundTrip: Column = {
   head: 'RTT',

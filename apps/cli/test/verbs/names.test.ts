@@ -5,8 +5,8 @@ import { nameLines, recordText } from '../../src/verbs/names-list.ts'
 
 test('the records are a table of whole names', () => {
   const records = [
-    { name: 'git', type: 'A', value: '192.0.2.1' },
-    { name: '_acme.www', type: 'TXT', value: 'a\u001btext' },
+    { name: 'git', type: 'A', value: '192.0.2.1' } as const,
+    { name: '_acme.www', type: 'TXT', value: 'a\u001btext' } as const,
   ]
   assert.deepEqual(nameLines({ domain: 'weft', records }), [
     'NAME            TYPE  VALUE',
@@ -17,12 +17,12 @@ test('the records are a table of whole names', () => {
 
 test('a record is told by the whole name, which can be typed as it stands', () => {
   assert.equal(recordText({ name: 'git', type: 'A', value: '192.0.2.1' }, 'weft'), 'git.weft  A  192.0.2.1')
-  const alias = { name: 'www.xn--bro-hoa', type: 'CNAME', value: 'xn--d1aqf.weft' }
+  const alias = { name: 'www.xn--bro-hoa', type: 'CNAME', value: 'xn--d1aqf.weft' } as const
   assert.equal(recordText(alias, 'weft'), 'www.büro.weft  CNAME  дом.weft')
 })
 
 test('a long text is cut where the terminal ends', () => {
-  const records = [{ name: 'git', type: 'TXT', value: 'v=spf1 '.repeat(30) }]
+  const records = [{ name: 'git', type: 'TXT', value: 'v=spf1 '.repeat(30) } as const]
   const [, row] = nameLines({ domain: 'weft', records }, 60)
   assert.equal(row?.length, 60)
   assert.match(row ?? '', /^git\.weft {2}TXT {3}v=spf1 .*…$/)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Netcheck, netcheckLines } from '../../src/verbs/netcheck.ts'
+import type { Netcheck } from '../../src/agent-answers.ts'
+import { netcheckLines } from '../../src/verbs/netcheck.ts'
 
 const home: Netcheck = {
   v4: 'easy',
@@ -13,6 +14,7 @@ const home: Netcheck = {
     relays: [{ id: 'abcdef0123456789', state: 'connected', rttMs: 12.3 }],
   },
   portal: false,
+  collisions: [],
 }
 
 test('netcheck says what is there, and what it means in plain words', () => {

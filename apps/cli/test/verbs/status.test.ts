@@ -22,7 +22,7 @@ test('status shows this device, the coordinator and a row for each peer', () => 
 })
 
 test('status shows the relay, with why it is away, and why a path is relayed', () => {
-  const relay = {
+  const relay: AgentStatus['relay'] = {
     home: 'abcdef0123',
     state: 'connected',
     relays: [{ id: 'abcdef0123', state: 'connected', rttMs: 12 }],
@@ -34,7 +34,7 @@ test('status shows the relay, with why it is away, and why a path is relayed', (
   const shown = lines({ ...status([relayed]), relay })
   assert.equal(shown[2], 'relay  abcdef01  connected  12.0 ms')
   assert.match(shown.at(-1) ?? '', /relayed: no direct path was found/)
-  const away = {
+  const away: AgentStatus['relay'] = {
     home: null,
     state: 'away',
     relays: [{ id: 'abcdef0123', state: 'away', reason: 'nothing listens there' }],
@@ -43,9 +43,9 @@ test('status shows the relay, with why it is away, and why a path is relayed', (
 })
 
 test('status says by which way this machine finds names, and why by none', () => {
-  const namesLine = (names: NonNullable<AgentStatus['names']> | null) =>
-    lines({ ...status([]), names }).find((line) => /^names/.test(line))
-  for (const way of ['systemd-resolved', 'networkmanager', 'openresolv', 'resolv.conf'])
+  const namesLine = (names: Omit<NonNullable<AgentStatus['names']>, 'resolvers'> | null) =>
+    lines({ ...status([]), names: names && { ...names, resolvers: [] } }).find((line) => /^names/.test(line))
+  for (const way of ['systemd-resolved', 'networkmanager', 'openresolv', 'resolv.conf'] as const)
     assert.equal(namesLine({ domain: 'weft', way }), `names  *.weft  by ${way}`)
   assert.equal(
     namesLine({ domain: 'weft', way: 'none', reason: 'the agent runs with --no-dns' }),
@@ -70,7 +70,7 @@ test('a long name loses its middle before a line wraps, and all other lines go o
     url: 'http://192.0.2.1:7480',
     state: 'away',
     reason: 'nothing listens there, and so on '.repeat(4),
-  }
+  } as const
   for (const columns of [120, 100, 80, 60, 40]) {
     const shown = statusLines({ ...status([long, nas]), coordinator }, { now: NOW, columns })
     for (const line of shown) assert.ok(stripVTControlCharacters(line).length <= columns, `${columns}: ${line}`)
@@ -114,12 +114,12 @@ test('where there is no room for more pins it says what that means', () => {
 })
 
 test('where the coordinator took the last peers away it says so', () => {
-  const coordinator = { url: 'u', state: 'connected', removed: { peers: 2, at: '2030-01-01T00:00:55Z' } }
+  const coordinator = { url: 'u', state: 'connected', removed: { peers: 2, at: '2030-01-01T00:00:55Z' } } as const
   assert.equal(lines({ ...status([]), coordinator }).at(-1), 'No peers: the coordinator took 2 away 5 s ago')
 })
 
 test('a device without a mesh says how to join one', () => {
-  const nothing: AgentStatus = { state: 'not-joined', self: null, coordinator: null, peers: [] }
+  const nothing: AgentStatus = { ...status([]), state: 'not-joined', self: null, coordinator: null }
   assert.match(lines(nothing).join(), /sudo weft up LINK/)
 })
 
@@ -164,7 +164,7 @@ test('a device that was removed from the mesh says so, and how it joins again', 
 })
 
 test('a netmap that is refused is told beside the coordinator', () => {
-  const coordinator = { url: 'http://192.0.2.1:7480', state: 'connected', reason: 'its netmap is refused' }
+  const coordinator = { url: '', state: 'connected', reason: 'its netmap is refused' } as const
   assert.match(lines({ ...status([]), coordinator }).join('\n'), /connected {2}\(its netmap is refused\)/)
 })
 
@@ -180,6 +180,7 @@ test('a name of others cannot move the cursor', () => {
 const laptop: PeerStatus = {
   id: 'a',
   name: 'laptop',
+  nameWithheld: false,
   owner: 'me',
   addresses: ['100.64.1.2', 'fd00::2'],
   online: true,
@@ -187,6 +188,7 @@ const laptop: PeerStatus = {
   rxBytes: 1536,
   txBytes: 23 * 2 ** 20,
   lastHandshake: '2030-01-01T00:00:40.000Z',
+  permissions: { incoming: [] },
 }
 
 const nas: PeerStatus = {
@@ -205,7 +207,16 @@ function status(peers: readonly PeerStatus[]): AgentStatus {
     state: 'up',
     self: { id: 'i', name: 'desktop', mesh: 'm', addresses: ['100.64.1.1', 'fd00::1'] },
     coordinator: { url: 'http://192.0.2.1:7480', state: 'connected' },
+    holdsRoot: false,
+    network: null,
+    relay: { home: null, state: 'none', relays: [] },
+    names: null,
     peers,
+    refused: [],
+    moved: [],
+    hasRoomForPins: true,
+    dropped: {},
+    refusedRequests: {},
   }
 }
 
