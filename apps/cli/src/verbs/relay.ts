@@ -26,10 +26,10 @@ export async function relayAdd(places: readonly string[], options: RelayOptions)
 export async function relayList(options: RelayOptions): Promise<void> {
   const { relays } = (await askCoordinator(options, 'relay-list', {})) as RelayList
   if (options.json) return printJson({ relays })
-  for (const line of relayTable(relays)) print(line)
+  for (const line of relayTable(relays, process.stdout.columns)) print(line)
 }
 
-export function relayTable(relays: readonly ListedRelay[]): readonly string[] {
+export function relayTable(relays: readonly ListedRelay[], width?: number): readonly string[] {
   if (relays.length === 0) return ['No relay but the one beside the coordinator; weft relay add URL adds one']
   const rows = relays.map(({ id, places, stunPort, state, rttMs, reason }) => [
     id.slice(0, 8),
@@ -38,7 +38,14 @@ export function relayTable(relays: readonly ListedRelay[]): readonly string[] {
     stunPort === undefined ? '-' : String(stunPort),
     places.map(oneLine).join(', '),
   ])
-  return formatTable(['RELAY', 'STATE', 'RTT', 'STUN', 'URL'], rows, { right: new Set(['RTT', 'STUN']) })
+  return formatTable(['RELAY', 'STATE', 'RTT', 'STUN', 'URL'], rows, {
+    right: new Set(['RTT', 'STUN']),
+    cut: new Map([
+      ['STATE', 'end'],
+      ['URL', 'end'],
+    ]),
+    width,
+  })
 }
 
 export async function relayRemove(relay: string, options: RelayOptions): Promise<void> {

@@ -67,7 +67,8 @@ export async function serviceStatus({ root, json }: ServiceOptions): Promise<voi
   })
   if (json) return printJson({ services })
   const rows = services.map(({ service, unit, enabled, state }) => [service, state, enabled, unit ?? '-'])
-  for (const line of formatTable(['SERVICE', 'STATE', 'ENABLED', 'UNIT'], rows)) print(line)
+  const options = { cut: new Map([['UNIT', 'middle']] as const), width: process.stdout.columns }
+  for (const line of formatTable(['SERVICE', 'STATE', 'ENABLED', 'UNIT'], rows, options)) print(line)
 }
 
 /** What the verb itself would refuse at each start is refused now. */
