@@ -20,6 +20,8 @@ export interface AgentStatus {
   } | null
   /** Whether this device holds the mesh's root key, which was moved off the server. */
   readonly holdsRoot: boolean
+  /** New keys of this device that the coordinator was not told of yet; those before are in use. */
+  readonly rotation: 'none' | 'waiting'
   /** `null` while down. */
   readonly network: NodeStatus['network'] | null
   readonly relay: NodeStatus['relay']
@@ -59,8 +61,11 @@ export function agentStatus(
     readonly holdsRoot?: boolean
   } = {},
 ): AgentStatus {
-  if (membership === undefined) return { state: 'not-joined', self: null, coordinator: null, holdsRoot, ...NOTHING }
-  if (running !== undefined && !isRemoved) return { ...upStatus(membership, running), holdsRoot, names, dropped }
+  if (membership === undefined)
+    return { state: 'not-joined', self: null, coordinator: null, holdsRoot, rotation: 'none', ...NOTHING }
+  const rotation = membership.next === undefined ? 'none' : 'waiting'
+  if (running !== undefined && !isRemoved)
+    return { ...upStatus(membership, running), holdsRoot, rotation, names, dropped }
   const { mesh, id, name } = membership
   return {
     state: isRemoved ? 'removed' : 'down',
@@ -71,6 +76,7 @@ export function agentStatus(
       ...(isRemoved ? { reason: removedError().message } : {}),
     },
     holdsRoot,
+    rotation,
     ...NOTHING,
   }
 }
@@ -78,7 +84,7 @@ export function agentStatus(
 function upStatus(
   membership: MembershipOnDisk,
   running: NodeStatus,
-): Omit<AgentStatus, 'dropped' | 'names' | 'holdsRoot'> {
+): Omit<AgentStatus, 'dropped' | 'names' | 'holdsRoot' | 'rotation'> {
   const { self, coordinator, network, relay, peers, refused, moved, hasRoomForPins } = running
   return {
     state: 'up',

@@ -33,6 +33,7 @@ test('while the coordinator is away new keys are made, and told when it is back,
   assert.match(answer.reason ?? '', /coordinator/)
   const { next } = keysOf(alice)
   assert.ok(next)
+  assert.equal((await alice.status()).rotation, 'waiting')
   assert.equal((await rotate(alice)).published, false)
   assert.deepEqual(keysOf(alice).next, next, 'asked again, no other keys are made')
   assert.equal(await reachEachOther(alice, bob), true)
@@ -42,6 +43,7 @@ test('while the coordinator is away new keys are made, and told when it is back,
   await mesh.startCoordinator()
   await heard(bob)
   await until(() => keysOf(alice).channel === next.channel)
+  assert.equal((await alice.status()).rotation, 'none')
   assert.equal(await reachEachOther(alice, bob), true)
 })
 

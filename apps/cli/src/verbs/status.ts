@@ -25,6 +25,9 @@ export async function status(options: StatusOptions): Promise<void> {
 const NO_ROOM_FOR_PINS =
   'pins  full: the coordinator can give names and addresses that are new to another device, without a word here'
 
+const ROTATION_WAITS =
+  'keys  new ones wait, and the old ones are in use: the coordinator is told by itself as soon as it can be reached'
+
 interface View {
   /** Milliseconds since 1970. */
   readonly now: number
@@ -46,6 +49,7 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
   if (answer.names) lines.push(namesLine(answer.names))
   if (answer.holdsRoot === true)
     lines.push('root  held by this device: weft link create works here without the server’s key')
+  if (answer.rotation === 'waiting') lines.push(ROTATION_WAITS)
   lines.push(...collisionLines(answer.network?.collisions))
   lines.push(...(answer.refused ?? []).map(refusalLine))
   lines.push(...(answer.moved ?? []).map((each) => movedLine(each, view.now)))

@@ -108,6 +108,11 @@ test('without peers it says how to let one in', () => {
   assert.match(lines(status([])).at(-1) ?? '', /weft link create/)
 })
 
+test('new keys that the coordinator was not told of are said to wait', () => {
+  assert.match(lines({ ...status([]), rotation: 'waiting' })[2] ?? '', /^keys {2}new ones wait.* old ones .*by itself/)
+  assert.equal(lines({ ...status([]), rotation: 'none' })[2], '')
+})
+
 test('where there is no room for more pins it says what that means', () => {
   assert.match(lines({ ...status([]), hasRoomForPins: false })[2] ?? '', /^pins {2}full: /)
   assert.equal(lines({ ...status([]), hasRoomForPins: true })[2], '')
@@ -208,6 +213,7 @@ function status(peers: readonly PeerStatus[]): AgentStatus {
     self: { id: 'i', name: 'desktop', mesh: 'm', addresses: ['100.64.1.1', 'fd00::1'] },
     coordinator: { url: 'http://192.0.2.1:7480', state: 'connected' },
     holdsRoot: false,
+    rotation: 'none',
     network: null,
     relay: { home: null, state: 'none', relays: [] },
     names: null,
