@@ -31,8 +31,8 @@ export class RevocationList {
     const place = placeOf(revocation.issuer, revocation.revoked)
     const known = this.#revocations.get(place)
     if (known !== undefined && known.keptUntil >= revocation.keptUntil) return 'known'
-    if (known === undefined && this.#revocations.size >= MAX_REVOCATIONS) this.prune(at)
-    if (known === undefined && this.#revocations.size >= MAX_REVOCATIONS) return 'full'
+    if (known === undefined && this.isFull) this.prune(at)
+    if (known === undefined && this.isFull) return 'full'
     this.#revocations.set(place, revocation)
     return 'new'
   }
@@ -46,6 +46,10 @@ export class RevocationList {
       if (revocation !== undefined) return revocation
     }
     return undefined
+  }
+
+  get isFull(): boolean {
+    return this.#revocations.size >= MAX_REVOCATIONS
   }
 
   all(): readonly Revocation[] {

@@ -183,11 +183,7 @@ export class Membership {
 
   onRevocations(texts: readonly string[], now: Now): void {
     this.#now = now
-    if (this.#revocations.isOwn || !this.#revocations.take(texts, now.wall)) return
-    if (this.#revocations.isOwn) this.#onRemovedFromMesh()
-    const self = this.#self()
-    if (self !== undefined) this.peers.reconsider(self)
-    this.#releaseRevoked()
+    if (!this.#revocations.isOwn && this.#revocations.take(texts, now.wall)) this.#onRevoked()
   }
 
   onRelayed(from: NodeId, relay: NodeId, datagram: Uint8Array, now: Now): void {
@@ -224,6 +220,7 @@ export class Membership {
     if (!isPast(this.#recheckAt, now.instant)) return
     this.#recheckAt = later(now.instant, RECHECK_EVERY)
     this.#forgetFormerKeys(now)
+    if (this.#revocations.retry(this.#netmap?.revocations ?? [], now.wall)) this.#onRevoked()
     const self = this.#self()
     if (self !== undefined) this.peers.recheck(now.wall, self)
   }
@@ -467,6 +464,13 @@ export class Membership {
   #releaseRevoked(): void {
     const revoked = [...this.peers.refused()].filter(({ reason }) => reason === 'revoked')
     if (revoked.length > 0) this.places.release(new Set(revoked.map(({ claim }) => claim.id)))
+  }
+
+  #onRevoked(): void {
+    if (this.#revocations.isOwn) this.#onRemovedFromMesh()
+    const self = this.#self()
+    if (self !== undefined) this.peers.reconsider(self)
+    this.#releaseRevoked()
   }
 
   #isRevoked({ keys }: VerifiedIdentity): boolean {

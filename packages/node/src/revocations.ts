@@ -22,6 +22,7 @@ export class Revocations {
   /** Texts that were taken, so that the same netmap costs nothing when it comes again. */
   readonly #taken = new Set<string>()
   #hasComplained = false
+  #lacksRoom = false
 
   constructor(stored: StoredMembership, host: RevocationsHost, at: WallTime) {
     this.#host = host
@@ -38,11 +39,20 @@ export class Revocations {
       if (this.#taken.has(text)) continue
       const bytes = fromBase64(text)
       const added = bytes === undefined ? undefined : this.#add(bytes, at)
-      if (added !== undefined) this.#taken.add(text)
+      if (added !== undefined && added !== 'full') this.#taken.add(text)
       if (added === 'new') hasNew = true
     }
     if (hasNew) this.#host.save(this.#list.all().map(({ bytes }) => bytes))
     return hasNew
+  }
+
+  /** Tries again what there was no room for, once some of those that are kept have ended. Whether there is something new. */
+  retry(texts: readonly string[], at: WallTime): boolean {
+    if (!this.#lacksRoom) return false
+    this.#list.prune(at)
+    if (this.#list.isFull) return false
+    this.#lacksRoom = false
+    return this.take(texts, at)
   }
 
   of(keys: ChainKeys): Revocation | undefined {
@@ -57,7 +67,10 @@ export class Revocations {
   #add(bytes: Uint8Array, at: WallTime): ReturnType<RevocationList['add']> | undefined {
     try {
       const added = this.#list.add(bytes, at)
-      if (added === 'full') this.#complain('no room')
+      if (added === 'full') {
+        this.#lacksRoom = true
+        this.#complain('no room')
+      }
       return added
     } catch (error) {
       if (!(error instanceof IdentityError)) throw error

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { toBase64, wallTime } from '@weft/base'
 import type { NetmapChange } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
-import { chainKeys, createRevocation, decodeChain, type RevocableKey } from '@weft/identity'
+import { chainKeys, createRevocation, decodeChain, MAX_REVOCATIONS, type RevocableKey } from '@weft/identity'
 import { PrivateKey } from '@weft/keys'
 import { isRemoved } from '@weft/node'
 import { udpPacket } from '@weft/testing'
@@ -162,6 +162,23 @@ test('a revocation whose certificate has ended is not kept', () => {
   tellRevoked(alice, mesh, [byAccount(mesh, bob.device)])
   assert.deepEqual(alice.outputsOf('save-revocations'), [])
   assert.notEqual(alice.refusalOf('bob'), 'revoked')
+})
+
+test('what there was no room for is taken as soon as others have ended, without being told again', () => {
+  const { alice, bob, mesh, network } = pair()
+  const random = seededRandom(77)
+  const short = Array.from({ length: MAX_REVOCATIONS }, () => {
+    const revoked = PrivateKey.generate('identity', random).publicKey(crypto)
+    return createRevocation({ revoked, signedAt: seconds, keptUntil: seconds + 60 }, { key: mesh.root }, crypto)
+  })
+  alice.tell({ kind: 'revocations', mesh: mesh.mesh, revocations: short.map(toBase64) })
+  tellRevoked(alice, mesh, [byAccount(mesh, bob.device)])
+  assert.notEqual(alice.refusalOf('bob'), 'revoked')
+  network.run(120_000)
+  assert.notEqual(alice.refusalOf('bob'), 'revoked', 'not while the others count')
+  network.run(700_000)
+  assert.equal(alice.refusalOf('bob'), 'revoked')
+  assert.equal(alice.outputsOf('save-revocations').at(-1)?.revocations.length, 1)
 })
 
 function pair(owner = 'ann') {
