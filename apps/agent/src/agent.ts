@@ -109,7 +109,7 @@ export class Agent {
     if (peer === undefined) return await this.request('remove', { device })
     const { chain, ...removed } = peer
     await this.root.revoke(chain, (method, params) => this.request(method, params))
-    return removed
+    return { ...removed, revoked: true }
   }
 
   up(linkText: string | undefined): Promise<Pick<AgentStatus, 'self'>> {

@@ -39,17 +39,20 @@ test('a device that holds the root key revokes what it removes; the coordinator 
   const [bobId = '', carolId = ''] = ids
   await alice.until(({ peers }) => peers.length === 2)
   const text = await moveRoot(join(mesh.directory, 'coordinator', 'coordinator.sock'))
-  const { name } = (await callControl(alice.socket, 'remove', { device: bobId })) as { name: string }
-  assert.ok(name.length > 0)
+  const taken = (await callControl(alice.socket, 'remove', { device: bobId })) as { name: string; revoked: boolean }
+  assert.equal(taken.revoked, false)
   await alice.until(({ peers }) => peers.length === 1)
   assert.ok(mesh.log.lines.some((line) => line.startsWith('warn device removed without a revocation')))
   assert.notEqual((await bob.status()).state, 'removed')
 
   await callControl(alice.socket, 'root-import', { text })
   const removed = await callControl(alice.socket, 'remove', { device: carolId })
-  assert.equal((removed as { id: string }).id, carolId)
+  assert.deepEqual([(removed as { id: string }).id, (removed as { revoked: boolean }).revoked], [carolId, true])
   await alice.until(({ peers }) => peers.length === 0)
   await carol.until(({ state }) => state === 'removed')
+  const revoked = await callControl(alice.socket, 'remove', { device: taken.name })
+  assert.deepEqual(revoked, { id: bobId, name: taken.name, revoked: true })
+  await bob.until(({ state }) => state === 'removed')
   await refused(callControl(alice.socket, 'remove', { device: 'nobody' }), 'not-found', /no device nobody/)
 })
 

@@ -27,7 +27,7 @@ import { type Outcome, outcomeOf } from './outcome.ts'
 import { notePresence, Presence } from './presence.ts'
 import { notedOf, noteSource, publish } from './publish.ts'
 import { Refusal } from './refusal.ts'
-import { type RevokingPlace, removeDevice, takeRevocations } from './revoking.ts'
+import { type Removal, type RevokingPlace, removeDevice, takeRevocations } from './revoking.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** Who asks, as the channel proves. */
@@ -230,20 +230,21 @@ export class Coordinator {
     return renaming
   }
 
-  async removeDevice(account: AccountId, device: string): Promise<DeviceRow> {
-    const removed = await this.#write(async (transaction) => {
+  async removeDevice(account: AccountId, device: string): Promise<Removal> {
+    const removal = await this.#write(async (transaction) => {
       const row = await deviceCalled(transaction, account, device, this.#namingPlace())
       const { root } = this.#files
       const signer = root.isHere ? root.signerOf(account) : undefined
       return removeDevice(transaction, row, { signer, ...this.#revokingPlace() })
     })
-    if (!this.holdsRoot)
+    const { id, name } = removal.device
+    if (!removal.isRevoked)
       this.#logger.warn('device removed without a revocation', {
-        device: removed.id,
+        device: id,
         action: 'the root key was moved: its certificate holds for whoever is not told otherwise',
       })
-    this.#logger.info('device removed', { device: removed.id, name: removed.name })
-    return removed
+    this.#logger.info('device removed', { device: id, name })
+    return removal
   }
 
   /** Those that were signed elsewhere, by whoever has the key. @throws {Refusal} */

@@ -158,8 +158,10 @@ export class RequestDesk implements ChannelDesk {
       case 'remove':
       case 'name-add':
       case 'name-list':
-      case 'name-remove':
-        return { kind: 'answer', message: await answerNaming(coordinator, coordinator.accountOf(caller), request) }
+      case 'name-remove': {
+        const asked = { account: coordinator.accountOf(caller), version: connection.version }
+        return { kind: 'answer', message: await answerNaming(coordinator, asked, request) }
+      }
       case 'relay-add':
         return answerOf<'relay-add'>({
           type: 'answer',

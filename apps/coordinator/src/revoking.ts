@@ -22,6 +22,12 @@ export interface RevokingPlace {
   readonly at: WallTime
 }
 
+export interface Removal {
+  readonly device: DeviceRow
+  /** Otherwise its certificate holds for whoever is told nothing. */
+  readonly isRevoked: boolean
+}
+
 /**
  * Removes a device in the caller's transaction, and revokes its identity where the account's key is here: otherwise it is
  * gone from netmaps only, and its certificate holds for whoever is told nothing.
@@ -30,14 +36,14 @@ export async function removeDevice(
   transaction: StoreTransaction,
   device: DeviceRow,
   place: RevokingPlace & { readonly signer: AccountSigner | undefined },
-): Promise<Outcome<DeviceRow>> {
+): Promise<Outcome<Removal>> {
   const changed = await transaction.nextNumber()
   await transaction.removeDevice(device.id, changed)
   const revocation = await signedFor(transaction, device, { ...place, changed })
   if (revocation !== undefined) await transaction.putRevocation(revocation)
   const signed = revocation === undefined ? {} : { revocation }
   return {
-    result: device,
+    result: { device, isRevoked: place.signer !== undefined },
     changed: [],
     removed: [{ device: { ...device, changed }, ...signed }],
     revocations: revocation === undefined ? [] : [revocation],

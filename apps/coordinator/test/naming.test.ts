@@ -83,7 +83,11 @@ describe('names', () => {
 describe('a device that is removed', () => {
   it('leaves every netmap, its channel is closed, and it is not let in again', async () => {
     await using mesh = await TwoDevices.enter()
-    assert.deepEqual(await mesh.laptop.request('remove', { device: 'nas' }), { id: mesh.nasNode.id, name: 'nas' })
+    assert.deepEqual(await mesh.laptop.request('remove', { device: 'nas' }), {
+      id: mesh.nasNode.id,
+      name: 'nas',
+      revoked: true,
+    })
     await mesh.nas.closed
     await mesh.laptop.until(() => mesh.laptop.netmap?.peers.length === 0)
     const again = await mesh.nasNode.connect(mesh.coordinator.port)

@@ -193,7 +193,7 @@ class Mesh {
 
   subscribe(subscriber: number, node: number, number?: number): readonly (Netmap | NetmapChange)[] {
     const held = number === undefined ? undefined : { epoch: this.state.epoch, number }
-    this.feed.handle({ kind: 'subscribe', version: 2, subscriber, node: nodeOf(node), held }, this.now)
+    this.feed.handle({ kind: 'subscribe', version: 3, subscriber, node: nodeOf(node), held }, this.now)
     return this.#drain().map(({ message }) => message)
   }
 

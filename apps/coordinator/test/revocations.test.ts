@@ -195,9 +195,13 @@ describe('a node of version 1', () => {
     const held = channel.netmap ?? assert.fail()
     await channel.close()
     await mesh.laptop.request('rename', { device: 'phone', name: 'handy' })
+    const spare = new TestNode(await mesh.coordinator.link(), 'spare')
+    await (await spare.enter(mesh.port)).close()
     const back = await old.connect(mesh.port)
     await old.subscribe(back, { epoch: held.epoch, number: held.number })
     assert.ok(back.netmap?.peers.some(({ name }) => name === 'handy'))
+    const { name } = await back.request('remove', { device: 'spare' })
+    assert.equal(name, 'spare')
     await mesh.laptop.request('remove', { device: 'old' })
     await back.closed
     const again = await old.connect(mesh.port)

@@ -29,8 +29,10 @@ export class ChannelStream {
 
 /** What the handshake begins with on both sides, before the coordinator's certificate. */
 export const PROLOGUE = 'weft channel 1\0'
-/** Of the messages inside: 1, and 2 with revocations. The highest that both ends speak is used. */
-export const CHANNEL_VERSION = 2
+/** Of the messages inside: 1, 2 with revocations, 3 with what `remove` came to. The highest that both ends speak is used. */
+export const CHANNEL_VERSION = 3
 export const FIRST_CHANNEL_VERSION = 1
 /** Netmaps tell what was revoked, `revoke` is understood, and who was removed is told so. */
 export const REVOCATIONS_SINCE = 2
+/** `remove` is answered with whether the device was revoked. */
+export const REVOKED_TOLD_SINCE = 3

@@ -10,7 +10,7 @@ export {
 } from './channel-frames.ts'
 export { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 export { ChannelResponder, type ResponderOutput } from './channel-responder.ts'
-export { REVOCATIONS_SINCE } from './channel-stream.ts'
+export { REVOCATIONS_SINCE, REVOKED_TOLD_SINCE } from './channel-stream.ts'
 export {
   type ClientAnswer,
   type ClientError,

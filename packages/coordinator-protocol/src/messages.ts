@@ -160,7 +160,8 @@ const methods = {
   },
   remove: {
     params: z.strictObject({ device: wantedName }).readonly(),
-    result: z.strictObject({ id: nodeId, name: deviceName }).readonly(),
+    /** `revoked`: whether it was signed that it is one of the mesh no more. Since version 3. */
+    result: z.strictObject({ id: nodeId, name: deviceName, revoked: z.exactOptional(z.boolean()) }).readonly(),
   },
   /** Signed elsewhere: whoever brings it needs no right of its own. Since version 2. */
   revoke: {

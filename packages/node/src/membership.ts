@@ -15,6 +15,7 @@ import { type DeviceText, type MeshNames, readDeviceText, refersTo } from '@weft
 import type { FilterRule } from '@weft/filter'
 import { meshPrefix, nodeAddress6 } from '@weft/identity'
 import { type CryptoProvider, type MeshId, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
+import { DepartedPeers } from './departed-peers.ts'
 import { filterRules } from './filter-rules.ts'
 import { KnownPeers } from './known-peers.ts'
 import { membershipStatus, type UnderlayStatus } from './membership-status.ts'
@@ -22,10 +23,10 @@ import { meshNames } from './mesh-names.ts'
 import type { TrustOutcome } from './moved-places.ts'
 import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
 import { isLasting, NetmapSaving } from './netmap-saving.ts'
-import { type CoordinatorState, type Emit, isPast, type LogLevel } from './node-interface.ts'
+import { type CoordinatorState, type Emit, isPast, type LogLevel, type ProvenPeer } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
 import { nodeKeysOf, type OwnKeys, probeKeysOf, publicNodeKeysOf } from './own-keys.ts'
-import type { Peer } from './peer.ts'
+import { type Peer, provenPeer } from './peer.ts'
 import type { PeerIndices } from './peer-indices.ts'
 import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
@@ -82,6 +83,7 @@ export class Membership {
   #own: OwnKeys
   readonly #rootKey: PublicKey<'root'>
   readonly #known: KnownPeers
+  readonly #departed = new DepartedPeers()
   readonly #revocations: Revocations
   readonly routes: PeerRoutes
   readonly #tunnels: Tunnels
@@ -256,6 +258,14 @@ export class Membership {
     return undefined
   }
 
+  /** One that is there, or left and was not revoked. */
+  proven(text: string): ProvenPeer | undefined {
+    const found = this.find(text)
+    if (found !== undefined) return 'peer' in found ? provenPeer(found.peer) : undefined
+    const meant = this.#read(text)
+    return meant && this.#departed.find(meant)
+  }
+
   /** Whether the text means this node itself. */
   isSelf(text: string): boolean {
     const meant = this.#read(text)
@@ -421,6 +431,7 @@ export class Membership {
 
   #onAdded(peer: Peer): void {
     const { index } = peer
+    this.#departed.forget(peer.identity.id)
     this.places.onAddressed(peer)
     this.#command({ kind: 'add-peer', peer: index })
     this.#command({ kind: 'set-allowed-ips', peer: index, prefixes: peer.prefixes })
@@ -431,6 +442,7 @@ export class Membership {
   }
 
   #onRemoved(peer: Peer): void {
+    if (!this.#isRevoked(peer.identity)) this.#departed.note(peer)
     this.places.onRemoved(peer)
     this.#tunnels.remove(peer, this.#now)
     this.routes.remove(peer)

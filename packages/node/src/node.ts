@@ -4,7 +4,6 @@ import {
   type Endpoint,
   earliest,
   familyOf,
-  fromBase64,
   type Instant,
   type IpAddress,
   instant,
@@ -132,15 +131,10 @@ export class Node implements Core<NodeInput, NodeOutput> {
     )
   }
 
-  /** The peer that somebody means, where it proved itself. */
+  /** The peer that somebody means, where it proved itself: one of now, or one that left and was not revoked. */
   peerCalled(text: string): ProvenPeer | undefined {
-    for (const membership of this.#memberships.values()) {
-      const found = membership.find(text)
-      if (found === undefined || !('peer' in found)) continue
-      const { identity, claim } = found.peer
-      return { id: identity.id, name: claim.name, chain: fromBase64(identity.chain) ?? new Uint8Array() }
-    }
-    return undefined
+    const memberships = [...this.#memberships.values()]
+    return memberships.map((membership) => membership.proven(text)).find((each) => each !== undefined)
   }
 
   /** The names of all meshes; the same array until one of them changes. */

@@ -1,9 +1,9 @@
-import { hostPrefix, type Instant, type IpAddress, type Now, type Prefix } from '@weft/base'
+import { fromBase64, hostPrefix, type Instant, type IpAddress, type Now, type Prefix } from '@weft/base'
 import type { NetmapPeer } from '@weft/coordinator-protocol'
 import type { DirectPath, Path } from '@weft/datapath'
 import type { PeerIndex, TransportSession } from '@weft/wireguard'
 import { MAX_ENDPOINTS } from './endpoints.ts'
-import { SESSION_LIFE } from './node-interface.ts'
+import { type ProvenPeer, SESSION_LIFE } from './node-interface.ts'
 import type { VerifiedIdentity } from './peer-verification.ts'
 
 /** A verified peer: who it proved to be, what the coordinator says of it, and how it is reached. */
@@ -68,6 +68,10 @@ export class Peer {
   onSessionsForgotten(): void {
     this.#sessionUntil = undefined
   }
+}
+
+export function provenPeer({ identity, claim }: Pick<Peer, 'identity' | 'claim'>): ProvenPeer {
+  return { id: identity.id, name: claim.name, chain: fromBase64(identity.chain) ?? new Uint8Array() }
 }
 
 const isSamePlace = (a: DirectPath, b: DirectPath): boolean => a.socket === b.socket && a.remote === b.remote
