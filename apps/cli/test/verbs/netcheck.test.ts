@@ -14,6 +14,8 @@ const home: Netcheck = {
     relays: [{ id: 'abcdef0123456789', state: 'connected', rttMs: 12.3 }],
   },
   portal: false,
+  portalPage: null,
+  onlyHttp: false,
   collisions: [],
 }
 
