@@ -59,11 +59,15 @@ describe('names', { skip, timeout: 900_000 }, () => {
 
       const up = async (...args: readonly string[]) => {
         await machine.weftOk('up', ...args)
-        await until('the way is taken', async () => {
-          const { names } = JSON.parse(await machine.weftOk('status', '--json'))
-          assert.deepEqual([names.way, names.reason], [way.way, undefined])
-          return true
-        })
+        await until(
+          'the way is taken',
+          async () => {
+            const { names } = JSON.parse(await machine.weftOk('status', '--json'))
+            assert.deepEqual([names.way, names.reason], [way.way, undefined])
+            return true
+          },
+          { timeout: 45_000 },
+        )
       }
       const down = async () => {
         await machine.weftOk('down')
