@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer as createWebServer } from 'node:http'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer as createWebServer, type IncomingMessage, type Server as WebServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { reasonOf, throughProxy } from '@weft/relay/link'
+import { missing } from '@weft/testing/requirements'
+import fc from 'fast-check'
 import { WebSocket, WebSocketServer } from 'ws'
 
 const TARGET = 'ws://relay.example:443/v1/relay'
@@ -14,20 +21,44 @@ test('a WebSocket goes through the proxy that the environment names, with what i
   server.on('connection', (socket) => socket.send('hello'))
   await once(server, 'listening')
   const asked: (string | undefined)[] = []
-  const proxy = createWebServer().on('connect', (question, client) => {
-    asked.push(question.url, question.headers['proxy-authorization'])
-    const inner = connect((server.address() as AddressInfo).port, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
-      inner.pipe(client).pipe(inner)
-    })
-    for (const socket of [inner, client]) socket.on('error', () => inner.destroy())
-  })
+  const proxy = proxyTo(server, (question) => asked.push(question.url, question.headers['proxy-authorization']))
   const at = await listening(t, proxy)
   const socket = opened({ HTTPS_PROXY: `http://ann:s%20ecret@${at}` })
   const [text] = await once(socket, 'message')
   assert.equal(String(text), 'hello')
   assert.deepEqual(asked, ['relay.example:443', `Basic ${Buffer.from('ann:s ecret').toString('base64')}`])
   socket.terminate()
+})
+
+test('a secure WebSocket speaks TLS to the server, through the proxy', { skip: missing('openssl') }, async (t) => {
+  const { key, cert } = selfSigned(t)
+  const web = createSecureServer({ key, cert })
+  const server = new WebSocketServer({ server: web })
+  server.on('connection', (socket) => socket.send('hello in secret'))
+  await listening(t, web)
+  const overheard: Buffer[] = []
+  const proxy = proxyTo(
+    web,
+    () => {},
+    (bytes) => overheard.push(bytes),
+  )
+  const socket = opened({ HTTPS_PROXY: await listening(t, proxy) }, 'wss://relay.example/v1/relay')
+  const [text] = await once(socket, 'message')
+  assert.equal(String(text), 'hello in secret')
+  const passed = Buffer.concat(overheard)
+  assert.ok(passed.length > 100 && !passed.includes('secret'))
+  socket.terminate()
+})
+
+test('whatever the environment holds, nothing is thrown', () => {
+  const anyUrl = fc.constantFrom(TARGET, 'wss://[2001:db8::7]:8443/x', 'ws://192.0.2.7/')
+  fc.assert(
+    fc.property(anyUrl, fc.string(), fc.string(), (url, HTTPS_PROXY, NO_PROXY) => {
+      const { createConnection } = throughProxy(url, { HTTPS_PROXY, NO_PROXY })
+      if (HTTPS_PROXY === '') assert.equal(createConnection, undefined)
+      else if (NO_PROXY.trim() === '') assert.ok(createConnection)
+    }),
+  )
 })
 
 for (const [what, answer, expected] of [
@@ -89,8 +120,35 @@ test('NO_PROXY names hosts, what is under them, addresses and prefixes', () => {
   assert.deepEqual(throughProxy(TARGET, {}), {})
 })
 
-const opened = (environment: Readonly<Record<string, string>>): WebSocket =>
-  new WebSocket(TARGET, { ...throughProxy(TARGET, environment), handshakeTimeout: 5_000 })
+const opened = (environment: Readonly<Record<string, string>>, target = TARGET): WebSocket =>
+  new WebSocket(target, { ...throughProxy(target, environment), rejectUnauthorized: false, handshakeTimeout: 5_000 })
+
+/** Whoever it is asked for, it is that server. */
+function proxyTo(
+  server: { address(): unknown },
+  onAsked: (question: IncomingMessage) => void,
+  onPassed: (bytes: Buffer) => void = () => {},
+): WebServer {
+  return createWebServer().on('connect', (question, client) => {
+    onAsked(question)
+    const inner = connect((server.address() as AddressInfo).port, '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      inner.pipe(client).pipe(inner)
+    })
+    for (const socket of [inner, client]) socket.on('error', () => inner.destroy()).on('data', onPassed)
+  })
+}
+
+function selfSigned(t: TestContext): { readonly key: Buffer; readonly cert: Buffer } {
+  const directory = mkdtempSync(join(tmpdir(), 'weft-proxy-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const [key, cert] = [join(directory, 'key'), join(directory, 'cert')]
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, '-subj', '/CN=relay'], {
+    stdio: 'ignore',
+  })
+  return { key: readFileSync(key), cert: readFileSync(cert) }
+}
 
 async function failure(environment: Readonly<Record<string, string>>): Promise<string> {
   const [error] = await once(opened(environment), 'error')

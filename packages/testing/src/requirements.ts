@@ -31,6 +31,7 @@ const requirements = {
   nsd: tool(),
   ssh: tool(),
   'ssh-keygen': tool(),
+  openssl: tool(),
   'dbus-daemon': tool(),
   tcpdump: tool(),
   iperf3: tool(),
