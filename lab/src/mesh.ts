@@ -16,6 +16,7 @@ export interface PeerStatus {
   readonly path: {
     readonly kind: string
     readonly endpoint?: string
+    readonly relay?: string
     readonly mtu?: number
     readonly rttMs?: number
     readonly since?: string

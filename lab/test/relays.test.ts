@@ -8,7 +8,7 @@
  *                   laptop ─── lan ── router ────────────────────┘
  */
 import assert from 'node:assert/strict'
-import { Internet, LabMesh, LabRelay, labTest, relayElsewhere, twoSites, until } from '../src/index.ts'
+import { Internet, LabMesh, LabRelay, labTest, pathTo, relayElsewhere, twoSites, until } from '../src/index.ts'
 
 const timeout = 120_000
 
@@ -75,3 +75,31 @@ labTest(
   },
   { timeout },
 )
+
+for (const [how, most] of [
+  ['ends', 2_000],
+  ['is cut off', 4_000],
+] as const) {
+  labTest(
+    `a relay in use that ${how} is left for the second within ${most / 1_000} s`,
+    async (lab) => {
+      const world = await twoSites(lab, 'symmetric', 'symmetric')
+      const { mesh, alice, bob } = world
+      const rita = await relayElsewhere(world)
+      assert.equal(await alice.ping(bob.v4, 3), 0)
+      const used = (await pathTo(alice, bob))?.relay
+      const machine = used === rita.id ? rita.machine : mesh.machine
+      const echoes = alice.machine.spawn('ping', '-n', '-i', '0.05', '-c', '400', bob.v4)
+      await echoes.line(/icmp_seq=40 /)
+      if (how === 'ends') machine.kill()
+      else machine.setCable('down')
+      await echoes.line(/400 packets transmitted/, { timeout: 60_000 })
+      const seen = echoes.lines.flatMap((line) => Number(/icmp_seq=(\d+) /.exec(line)?.[1] ?? 0) || [])
+      const gaps = seen.slice(1).map((sequence, i) => (sequence - (seen[i] ?? 0) - 1) * 50)
+      assert.ok(Math.max(...gaps) <= most, `without an answer for ${Math.max(...gaps)} ms`)
+      assert.ok((seen.at(-1) ?? 0) > 390)
+      console.log(`the relay ${how}: without an answer for ${Math.max(...gaps)} ms`)
+    },
+    { timeout },
+  )
+}

@@ -91,11 +91,12 @@ export class AgentSession implements NodeOwner {
   start(): void {
     const { port, state, connections } = this.#options
     const memberships = this.#options.memberships()
+    // The node says which relays to keep as soon as it has the netmap.
+    for (const membership of memberships) this.#openRelays(membership)
     this.#node.start(port ?? state.port ?? DEFAULT_PORT, port !== undefined, memberships)
     for (const membership of memberships) {
       const { mesh } = membership
       this.#rotations.set(mesh, this.#rotationOf(mesh))
-      this.#openRelays(membership)
       this.#connect(membership, connections.get(mesh))
     }
   }
@@ -268,6 +269,10 @@ export class AgentSession implements NodeOwner {
 
   sendByRelay({ mesh, relay, to, datagram }: Extract<NodeOutput, { kind: 'send-by-relay' }>): void {
     this.#relays.get(mesh)?.send(relay, to, datagram)
+  }
+
+  keepRelays(mesh: MeshId, relays: readonly NodeId[]): void {
+    this.#relays.get(mesh)?.keep(relays)
   }
 
   doubtRelay(mesh: MeshId, relay: NodeId): void {

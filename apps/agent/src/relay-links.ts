@@ -6,10 +6,10 @@ import type { RelayStanding } from '@weft/node'
 import { RelayLink } from '@weft/relay/link'
 import type { RelayClientState } from '@weft/relay-protocol'
 
-/** A node keeps a connection to so many relays: its home and others that peers may be reached by. */
-const MAX_RELAYS = 3
 /** The server of a relay answers STUN on its port and on the next. */
 const STUN_PORTS = 2
+/** Relays whose STUN is asked: two tell what a NAT does, and one more may be away. */
+const STUN_RELAYS = 3
 
 /** Who is told what comes by the relays. */
 interface RelayListener {
@@ -32,6 +32,8 @@ export class RelayLinks {
   readonly #options: RelayLinksOptions
   readonly #links = new Map<NodeId, RelayLink>()
   readonly #states = new Map<NodeId, RelayStanding['state']>()
+  #known: ReadonlyMap<NodeId, NetmapRelay> = new Map()
+  #kept: ReadonlySet<NodeId> = new Set()
   #told = ''
 
   constructor(options: RelayLinksOptions) {
@@ -43,20 +45,31 @@ export class RelayLinks {
     const told = JSON.stringify(relays)
     if (told === this.#told) return
     this.#told = told
-    const wanted = new Map(relays.slice(0, MAX_RELAYS).map((relay) => [relay.id, relay]))
+    this.#known = new Map(relays.map((relay) => [relay.id, relay]))
+    this.#connect()
+    void this.#findStunServers(relays.slice(0, STUN_RELAYS), told)
+  }
+
+  /** Those of them to which connections are to be kept, or made; as the node chooses. */
+  keep(relays: readonly NodeId[]): void {
+    this.#kept = new Set(relays)
+    this.#connect()
+  }
+
+  #connect(): void {
     for (const [id, link] of this.#links) {
-      if (wanted.has(id)) continue
+      if (this.#known.has(id) && this.#kept.has(id)) continue
       this.#links.delete(id)
       this.#states.delete(id)
       link.stop()
       this.#options.listener.onStanding(id, undefined)
     }
-    for (const [id, { places }] of wanted) {
+    for (const [id, { places }] of this.#known) {
+      if (!this.#kept.has(id)) continue
       const link = this.#links.get(id)
       if (link === undefined) this.#links.set(id, this.#open(id, places))
       else link.setPlaces(places)
     }
-    void this.#findStunServers([...wanted.values()], told)
   }
 
   send(relay: NodeId, to: NodeId, datagram: Uint8Array): void {

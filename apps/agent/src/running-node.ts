@@ -54,6 +54,7 @@ export interface NodeOwner {
   publish(mesh: MeshId, endpoints: readonly Endpoint[]): void
   sendByRelay(output: Extract<NodeOutput, { kind: 'send-by-relay' }>): void
   doubtRelay(mesh: MeshId, relay: NodeId): void
+  keepRelays(mesh: MeshId, relays: readonly NodeId[]): void
   /** The machine's network is another: other addresses, another way out, or it slept. */
   onNetworkChanged(addresses: readonly IpAddress[]): void
   /** The interface has what the node wants it to have, with addresses of these families: not of IPv6 where the machine has none. */
@@ -228,6 +229,9 @@ export class RunningNode {
         return
       case 'send-on-lan':
         this.#lan?.send(output.datagram)
+        return
+      case 'keep-relays':
+        this.#owner.keepRelays(output.mesh, output.relays)
         return
       case 'doubt-relay':
         this.#owner.doubtRelay(output.mesh, output.relay)

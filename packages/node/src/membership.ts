@@ -309,6 +309,7 @@ export class Membership {
     }
     this.#netmap = netmap
     this.places.onSelf(netmap.self)
+    this.routes.setRelays(netmap.relays?.map(({ id }) => id) ?? [], this.#now)
     const self = this.#selfIn(netmap)
     if (change === undefined || this.#objection !== undefined) this.peers.applyWhole(netmap.peers, self)
     else this.peers.apply(change.upsert, change.remove, self)
@@ -365,6 +366,7 @@ export class Membership {
       command: (command) => this.#command(command),
       sendByRelay: (output) => host.emit({ kind: 'send-by-relay', mesh, ...output }),
       doubtRelay: (relay) => host.emit({ kind: 'doubt-relay', mesh, relay }),
+      keepRelays: (relays) => host.emit({ kind: 'keep-relays', mesh, relays }),
       use: (peer, path, mtu) => this.#tunnels.usePath(peer, path, mtu),
       log: (level, event, fields) => this.#log(level, event, fields),
     }

@@ -126,6 +126,8 @@ export type NodeOutput =
   | { readonly kind: 'send-on-lan'; readonly datagram: Uint8Array }
   /** What goes by the relay stays unanswered: see whether it is there. */
   | { readonly kind: 'doubt-relay'; readonly mesh: MeshId; readonly relay: NodeId }
+  /** The relays to which connections are to be kept, and no others. */
+  | { readonly kind: 'keep-relays'; readonly mesh: MeshId; readonly relays: readonly NodeId[] }
   | {
       readonly kind: 'save-netmap'
       readonly mesh: MeshId

@@ -49,7 +49,8 @@ export interface PeerStatus {
 
 interface RelayStatus {
   readonly id: NodeId
-  readonly state: 'connected' | 'away'
+  /** `idle`: it was measured, and others are nearer. */
+  readonly state: 'connected' | 'away' | 'idle'
   readonly rttMs?: number
   readonly reason?: string
 }

@@ -1,15 +1,12 @@
-import type { Endpoint, Instant, Now } from '@weft/base'
+import { type Endpoint, earliest, type Instant, type Now } from '@weft/base'
 import type { DirectPath, Path } from '@weft/datapath'
 import type { NodeId, PrivateKey } from '@weft/keys'
 import { type PeerPaths, probeSender, Traversal } from '@weft/traversal'
 import { directPaths, MAX_ENDPOINTS, type MeshPrefixes, type Underlay } from './endpoints.ts'
 import type { NodeDropReason, NodeOutput, RelayStanding } from './node-interface.ts'
 import type { Peer } from './peer.ts'
+import { type KnownRelay, RelaySet } from './relay-set.ts'
 import type { TunnelsHost } from './tunnels.ts'
-
-/** Another relay becomes home only when it is nearer by so much, or by a fifth. */
-const HOME_MARGIN_MS = 10
-const HOME_SHARE = 0.8
 
 export interface PeerRoutesHost
   extends Pick<TunnelsHost, 'crypto' | 'random' | 'meters' | 'peerAt' | 'command' | 'log'> {
@@ -21,6 +18,7 @@ export interface PeerRoutesHost
   doubtRelay(relay: NodeId): void
   sendOnLan(datagram: Uint8Array): void
   seenAs(observed: Endpoint, by: Endpoint): void
+  keepRelays(relays: readonly NodeId[]): void
   countDrop(reason: NodeDropReason): void
   use(peer: Peer, path: Path, mtu: number): void
 }
@@ -29,8 +27,9 @@ export interface PeerRoutesHost
 export class PeerRoutes {
   readonly #host: PeerRoutesHost
   readonly #traversal: Traversal
-  readonly #relays = new Map<NodeId, RelayStanding>()
-  #home: NodeId | undefined
+  readonly #relays = new RelaySet()
+  #kept = ''
+  #connected = ''
 
   constructor(
     host: PeerRoutesHost,
@@ -50,6 +49,14 @@ export class PeerRoutes {
         send: (index, path, datagram, whole) => this.#withPeer(index, (peer) => this.send(peer, path, datagram, whole)),
         use: (index, path, mtu) => this.#withPeer(index, (peer) => host.use(peer, path, mtu)),
         doubt: (relay) => host.doubtRelay(relay),
+        wantRelays: (relays, at) => {
+          this.#relays.want(relays, at)
+          this.#tellKept()
+        },
+        searchRelays: (at) => {
+          this.#relays.search(at)
+          this.#tellKept()
+        },
         changed: (index, path, why) => this.#withPeer(index, (peer) => this.#logChange(peer, path, why)),
         drop: (reason) => host.countDrop(reason),
         sendOnLan: (datagram) => host.sendOnLan(datagram),
@@ -61,24 +68,22 @@ export class PeerRoutes {
   }
 
   get home(): NodeId | undefined {
-    return this.#home
+    return this.#relays.home
   }
 
-  relays(): Iterable<readonly [NodeId, RelayStanding]> {
-    return this.#relays
+  /** All that the mesh has. */
+  relays(): Iterable<readonly [NodeId, KnownRelay]> {
+    return this.#relays.all()
   }
 
-  /** The nearest relay that is connected is home; it stays so until another is clearly nearer. */
+  setRelays(relays: readonly NodeId[], now: Now): void {
+    this.#relays.setKnown(relays, now.instant)
+    this.#onRelays(now)
+  }
+
   setRelay(relay: NodeId, standing: RelayStanding | undefined, now: Now): void {
-    if (standing === undefined) this.#relays.delete(relay)
-    else this.#relays.set(relay, standing)
-    const connected = [...this.#relays].filter(([, { state }]) => state === 'connected')
-    const nearest = connected.toSorted(([, a], [, b]) => rttOf(a) - rttOf(b))[0]
-    const home = connected.find(([id]) => id === this.#home)
-    const stays = home !== undefined && (nearest === undefined || !isClearlyNearer(nearest[1], home[1]))
-    this.#home = stays ? home[0] : nearest?.[0]
-    const others = connected.map(([id]) => id).filter((id) => id !== this.#home)
-    this.#traversal.setRelays(this.#home === undefined ? others : [this.#home, ...others], now)
+    this.#relays.setStanding(relay, standing)
+    this.#onRelays(now)
   }
 
   add(peer: Peer, now: Now): void {
@@ -107,9 +112,12 @@ export class PeerRoutes {
     return this.of(peer)?.directPaths().slice(0, MAX_ENDPOINTS) ?? []
   }
 
-  relayTo(peer: Peer, now: Instant): Path | undefined {
-    const relay = this.of(peer)?.relay(now)
-    return relay === undefined ? undefined : { kind: 'relayed', relay }
+  relaysTo(peer: Peer, now: Instant): readonly Path[] {
+    return (
+      this.of(peer)
+        ?.likelyRelays(now)
+        .map((relay): Path => ({ kind: 'relayed', relay })) ?? []
+    )
   }
 
   send(peer: Peer, path: Path, datagram: Uint8Array, whole = false): void {
@@ -145,15 +153,36 @@ export class PeerRoutes {
   }
 
   onNetworkChanged(now: Now): void {
+    this.#relays.onNetworkChanged(now.instant)
     this.#traversal.onNetworkChanged(now)
+    this.#tellKept()
   }
 
   wake(now: Now): void {
+    this.#relays.wake(now.instant)
     this.#traversal.wake(now)
+    this.#tellKept()
   }
 
   nextTimeout(): Instant | undefined {
-    return this.#traversal.nextTimeout()
+    return earliest(this.#relays.nextTimeout(), this.#traversal.nextTimeout())
+  }
+
+  /** Peers learn only of those that are connected; the owner, to which connections are to be. */
+  #onRelays(now: Now): void {
+    const connected = this.#relays.connected().join()
+    if (connected !== this.#connected) {
+      this.#connected = connected
+      this.#traversal.setRelays(this.#relays.connected(), now)
+    }
+    this.#tellKept()
+  }
+
+  #tellKept(): void {
+    const wanted = this.#relays.wanted()
+    if (wanted.join() === this.#kept) return
+    this.#kept = wanted.join()
+    this.#host.keepRelays(wanted)
   }
 
   #withPeer(index: number, act: (peer: Peer) => void): void {
@@ -166,10 +195,4 @@ export class PeerRoutes {
     this.#host.log('info', 'path changed', { peer: id, name: peer.claim.name, path: path.kind, why })
     this.#host.log('debug', 'path', { peer: id, to: path.kind === 'direct' ? path.remote : path.relay })
   }
-}
-
-const rttOf = ({ rttMs }: RelayStanding): number => rttMs ?? 10_000
-
-function isClearlyNearer(one: RelayStanding, other: RelayStanding): boolean {
-  return rttOf(one) < Math.min(rttOf(other) - HOME_MARGIN_MS, rttOf(other) * HOME_SHARE)
 }

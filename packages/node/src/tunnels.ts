@@ -139,9 +139,8 @@ export class Tunnels {
   /** By every way that may lead to the peer: the first that arrives is answered. */
   #initiate(peer: Peer, message: Uint8Array, { instant }: Now): void {
     const { routes } = this.#host
-    const relay = routes.relayTo(peer, instant)
     const direct = peer.initiationPaths(routes.directPaths(peer), instant)
-    for (const path of relay === undefined ? direct : [...direct, relay]) routes.send(peer, path, message)
+    for (const path of [...direct, ...routes.relaysTo(peer, instant)]) routes.send(peer, path, message)
   }
 
   /** A responder's path is taken on trust, until the first data prove one, only where there is no other. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Endpoint } from '@weft/base'
 import { answerStun } from '@weft/traversal'
-import { type Machine, RELAY } from './simulated-network.ts'
+import type { Machine } from './simulated-network.ts'
+import { RELAY } from './test-mesh.ts'
 import { kinds, lostIn, pair, STUN } from './two-sites.ts'
 
 test('the first packet goes by relay at once, and the path becomes direct within a second', () => {

@@ -13,23 +13,23 @@ import {
 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
-import type { CryptoProvider, MeshId, NodeId } from '@weft/keys'
+import type { CryptoProvider, MeshId } from '@weft/keys'
 import {
   type InterfaceSettings,
   Node,
   type NodeInput,
   type NodeOutput,
   type PingOutcome,
+  type RelayStanding,
   type StoredMembership,
 } from '@weft/node'
 import { type SimulatedInternet, Way, type Weather, WiredDatapath } from '@weft/testing'
 import { answerStun } from '@weft/traversal'
-import { START, seededRandom, type TestDevice, type TestMesh } from './test-mesh.ts'
+import { RELAY, START, seededRandom, type TestDevice, type TestMesh } from './test-mesh.ts'
 
 /** Milliseconds that a datagram is under way. */
 export const LATENCY = 10
 const RELAY_LATENCY = 25
-export const RELAY = 'aa'.repeat(16) as NodeId
 
 interface InFlight {
   readonly at: Instant
@@ -195,6 +195,8 @@ export class Machine {
   readonly #network: SimulatedNetwork
   readonly #datapath: WiredDatapath
   readonly #meshes = new Set<MeshId>()
+  #relay: RelayStanding['state'] | undefined
+  #keepsRelay = false
 
   constructor(
     network: SimulatedNetwork,
@@ -279,9 +281,11 @@ export class Machine {
       this.tell({ kind: 'came-by-relay', mesh, relay: RELAY, from: from.device.id, datagram })
   }
 
-  /** Its connection to the relay is there, or gone. */
-  setRelay(state: 'connected' | 'away'): void {
-    for (const mesh of this.#meshes) this.tell({ kind: 'relay-state', mesh, relay: RELAY, standing: { state } })
+  /** Its connection to the relay is there, or gone, from when it knows of the relay. */
+  setRelay(state: RelayStanding['state']): void {
+    this.#relay = state
+    this.#tellRelay()
+    this.#settle()
   }
 
   /** As a program of the machine sends it. */
@@ -332,8 +336,18 @@ export class Machine {
     if (output.kind === 'datapath') this.#datapath.tell(output.command)
     else if (output.kind === 'send-on-lan') this.#network.sendOnLan(this, output.datagram)
     else if (output.kind === 'send-by-relay') this.#network.sendByRelay(this, output.to, output.datagram)
-    else this.outputs.push(output)
+    else if (output.kind === 'keep-relays') {
+      this.#keepsRelay = output.relays.includes(RELAY)
+      this.#tellRelay()
+    } else this.outputs.push(output)
     if (output.kind === 'configure-interface') this.settings = output.settings
+  }
+
+  #tellRelay(): void {
+    if (this.#relay === undefined || !this.#keepsRelay) return
+    const standing = { state: this.#relay }
+    for (const mesh of this.#meshes)
+      this.node.handle({ kind: 'relay-state', mesh, relay: RELAY, standing }, this.#network.now)
   }
 
   #refusalOf(family: Family, port: number): string | undefined {

@@ -9,18 +9,19 @@ const MAX_RELAYS = 2
 export interface CallsHost {
   /** Where this node may be heard, as it knows now. */
   ownEndpoints(): readonly Endpoint[]
-  /** Those that are connected, the home relay first. */
-  relays(): readonly NodeId[]
   nextSequence(): number
 }
 
 /** What one peer was told of where this node may be heard. */
 export class Calls {
   readonly #host: CallsHost
+  readonly #relays: (now: Instant) => readonly NodeId[]
   #said: { readonly at: Instant; readonly endpoints: string } | undefined
 
-  constructor(host: CallsHost) {
+  /** `relays`: at which this node is, as the peer is to be told. */
+  constructor(host: CallsHost, relays: (now: Instant) => readonly NodeId[]) {
     this.#host = host
+    this.#relays = relays
   }
 
   /** Whether the next would say what was said a moment ago. */
@@ -34,7 +35,7 @@ export class Calls {
   next(lost: boolean, now: Instant): ProbeMessage {
     const endpoints = this.#host.ownEndpoints()
     this.#said = { at: now, endpoints: endpoints.join() }
-    const relays = this.#host.relays().slice(0, MAX_RELAYS)
+    const relays = this.#relays(now).slice(0, MAX_RELAYS)
     return { kind: 'call', sequence: this.#host.nextSequence(), lost, relays, endpoints }
   }
 }

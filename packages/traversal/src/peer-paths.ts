@@ -84,7 +84,7 @@ export class PeerPaths {
     this.#host = host
     this.#candidates = new Candidates((endpoint) => host.pathTo(endpoint))
     this.#pending = new PendingProbes(host.random)
-    this.#calls = new Calls(host)
+    this.#calls = new Calls(host, (now) => this.#relays.toTell(now))
     this.#relays = new PeerRelays(host)
     this.#inUse = new PathInUse(host)
   }
@@ -130,6 +130,11 @@ export class PeerPaths {
 
   relay(now: Instant): NodeId | undefined {
     return this.#relays.best(now)
+  }
+
+  /** All by which a first word may arrive. */
+  likelyRelays(now: Instant): readonly NodeId[] {
+    return this.#relays.likely(now)
   }
 
   /** By the coordinator. */
@@ -191,7 +196,8 @@ export class PeerPaths {
   onCall(message: Extract<ProbeMessage, { kind: 'call' }>, path: DirectPath | undefined, now: Instant): void {
     if (path !== undefined) this.#candidateOf(path)
     this.#candidates.setNamed(message.endpoints)
-    for (const relay of message.relays) this.#relays.onPresent(relay)
+    this.#relays.onTold(message.relays, now)
+    this.#moveHome(now)
     if (message.lost) {
       for (const candidate of this.#candidates) candidate.forgetProof()
       this.#fallBack('the peer lost it', now)
@@ -205,9 +211,7 @@ export class PeerPaths {
   onAbsent(relay: NodeId, now: Instant): void {
     this.#relays.onAbsent(relay, now)
     if (this.#path?.kind !== 'relayed' || this.#path.relay !== relay) return
-    const other = this.relay(now)
-    if (other !== undefined && other !== relay)
-      this.#use({ kind: 'relayed', relay: other }, undefined, 'the peer is not at the other relay')
+    this.#moveTo(this.relay(now), 'the peer is not at the other relay', now)
   }
 
   /** Relays came or went. */
@@ -219,6 +223,7 @@ export class PeerPaths {
       if (this.#isActive) this.#use({ kind: 'relayed', relay }, undefined, LOOKING)
     } else if (path.kind === 'relayed' && !this.#relays.has(path.relay))
       this.#use({ kind: 'relayed', relay }, undefined, 'the other relay is gone')
+    else if (path.kind === 'relayed') this.#moveHome(now)
     else if (path.kind === 'direct' && this.#isActive && !this.#current?.isTrusted(now))
       this.#fallBack('it does not answer', now)
     if (!this.#isActive || this.#current !== undefined) return
@@ -316,6 +321,7 @@ export class PeerPaths {
     if (this.#current === undefined && now - traffic <= ACTIVE_FOR) this.#seek(meter, now)
     if (this.#current !== undefined) this.#check(this.#current, meter, now)
     if (this.#current !== undefined) this.#measure(this.#current, now)
+    this.#relays.keep(now)
     this.#keepWarm(now)
     this.#askHeld(now)
   }
@@ -325,8 +331,9 @@ export class PeerPaths {
     if (this.#search.isDueAgain(now)) this.#searchNow(false, now)
     const { unansweredSince } = meter
     const path = this.#path
-    if (path?.kind === 'relayed' && unansweredSince !== undefined)
-      this.#relays.onUnanswered(path.relay, unansweredSince, now)
+    if (path?.kind !== 'relayed' || unansweredSince === undefined) return
+    if (this.#relays.onUnanswered(path.relay, unansweredSince, now))
+      this.#moveTo(this.relay(now), 'nothing comes back by the other relay', now)
   }
 
   #check(current: Candidate, { unansweredSince }: PeerMeter, now: Instant): void {
@@ -380,6 +387,19 @@ export class PeerPaths {
     this.#searchNow(true, now)
   }
 
+  /** From one relay to another, where the peer is called anew. */
+  #moveTo(relay: NodeId | undefined, why: string, now: Instant): void {
+    if (relay === undefined || this.#path?.kind !== 'relayed' || this.#path.relay === relay) return
+    this.#use({ kind: 'relayed', relay }, undefined, why)
+    this.#host.send({ kind: 'relayed', relay }, this.#calls.next(false, now))
+  }
+
+  /** To the relay where the peer says that it is. */
+  #moveHome(now: Instant): void {
+    const relay = this.relay(now)
+    if (relay !== undefined && this.#relays.isOfPeer(relay)) this.#moveTo(relay, 'the peer is at home there', now)
+  }
+
   /** To the relay, if there is one; else it stays, for want of anything better. */
   #fallBack(why: string, now: Instant): void {
     const relay = this.relay(now)
@@ -399,9 +419,8 @@ export class PeerPaths {
 
   #call(lost: boolean, now: Instant): void {
     if (!lost && this.#calls.isRepetition(now)) return
-    const relay = this.relay(now)
     const message = this.#calls.next(lost, now)
-    if (relay !== undefined) this.#host.send({ kind: 'relayed', relay }, message)
+    for (const relay of this.#relays.likely(now)) this.#host.send({ kind: 'relayed', relay }, message)
     if (!this.#relays.reaches(now)) this.#host.sendAround(message)
     for (const candidate of this.#candidates)
       if (lost && candidate.isTrusted(now)) this.#host.send(candidate.path, message)

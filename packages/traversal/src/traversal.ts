@@ -41,6 +41,9 @@ export interface TraversalHost {
   send(peer: number, path: Path, datagram: Uint8Array, whole: boolean): void
   use(peer: number, path: Path, mtu: number): void
   doubt(relay: NodeId): void
+  /** As of `PeerRelaysHost`. */
+  wantRelays(relays: readonly NodeId[], now: Instant): void
+  searchRelays(now: Instant): void
   changed(peer: number, path: Path, why: string): void
   drop(reason: ProbeDropReason): void
   /** To all who listen on the LANs of this machine. */
@@ -283,6 +286,8 @@ export class Traversal {
       nextSequence: () => this.#nextSequence(),
       use: (path, mtu) => host.use(index, path, mtu),
       doubt: (relay) => host.doubt(relay),
+      wantRelays: (relays, now) => host.wantRelays(relays, now),
+      searchRelays: (now) => host.searchRelays(now),
       active: (isActive) => {
         const paths = this.paths(index)
         if (isActive && paths !== undefined) this.#active.set(index, paths)

@@ -107,6 +107,8 @@ function atCarol() {
       },
       use: () => undefined,
       doubt: () => undefined,
+      wantRelays: () => undefined,
+      searchRelays: () => undefined,
       changed: () => undefined,
       drop: (reason) => drops.set(reason, (drops.get(reason) ?? 0) + 1),
       sendOnLan: () => undefined,

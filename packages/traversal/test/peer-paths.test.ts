@@ -48,6 +48,8 @@ class Peer {
       refreshEndpoints: () => {},
       sendAround: () => {},
       seenAs: () => {},
+      wantRelays: () => undefined,
+      searchRelays: () => undefined,
       relays: () => [RELAY],
       pathTo: (remote) => ({ kind: 'direct', socket: 0 as SocketId, remote }),
       send: (path, message) => this.#onSent(path, message),

@@ -23,7 +23,7 @@ export function netcheckLines(answer: Netcheck): readonly string[] {
       answer.addresses.some((endpoint) => !isV4(endpoint)),
     )}`,
     `seen   ${seen.length === 0 ? '-' : seen.map(oneLine).join(', ')}`,
-    ...relay.relays.map((each) => `relay  ${relayText(each)}`),
+    ...relay.relays.map((each) => `relay  ${relayText(each)}${each.id === relay.home ? '  home' : ''}`),
     ...(relay.relays.length === 0 ? ['relay  none is known'] : []),
     ...collisionLines(answer.collisions),
     ...httpLines(answer),
