@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { IpAddress } from '@weft/base'
-import { type Caller, MAX_MESSAGE } from '@weft/relay-protocol'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { Caller } from '@weft/relay-protocol'
+import type { WebSocket } from 'ws'
 import { originOf } from './origin-limits.ts'
 import { splice } from './splice.ts'
+import { takeUpgrades } from './take-upgrades.ts'
 
 const SUBPROTOCOL = 'weft.channel.1'
 /** For the coordinator to answer, in ms; the node gives up after 10 s. */
@@ -34,13 +35,7 @@ interface Waiting {
 export class Callers {
   readonly #limits: CallerLimits
   readonly #desk: { called(caller: Caller, source: IpAddress): boolean; hungUp(caller: Caller): void }
-  readonly #sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: MAX_MESSAGE,
-    perMessageDeflate: false,
-    clientTracking: false,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-  })
+  readonly #sockets = takeUpgrades(SUBPROTOCOL)
   readonly #waiting = new Map<Caller, Waiting>()
   readonly #open = new Set<WebSocket>()
   readonly #from = new Map<string, number>()

@@ -2,18 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { assertNever, type Clock, type IpAddress, type Logger, parseIp } from '@weft/base'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
-import {
-  type Caller,
-  type Client,
-  type HubOptions,
-  type HubOutput,
-  MAX_MESSAGE,
-  RelayHub,
-  SWEEP_EVERY,
-} from '@weft/relay-protocol'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type Caller, type Client, type HubOptions, type HubOutput, RelayHub, SWEEP_EVERY } from '@weft/relay-protocol'
+import type { RawData, WebSocket } from 'ws'
 import { Callers } from './callers.ts'
 import { originOf } from './origin-limits.ts'
+import { takeUpgrades } from './take-upgrades.ts'
 
 const PATH = '/v1/relay'
 /** As at the coordinator itself. */
@@ -60,13 +53,7 @@ export class RelayServer {
   /** Reasons that the log has told of. */
   readonly #told = new Set<string>()
   readonly #limits: RelayLimits
-  readonly #sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: MAX_MESSAGE,
-    perMessageDeflate: false,
-    clientTracking: false,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-  })
+  readonly #sockets = takeUpgrades(SUBPROTOCOL)
   readonly #connections = new Map<Client, Connection>()
   /** At a relay elsewhere. */
   readonly #callers: Callers | undefined
