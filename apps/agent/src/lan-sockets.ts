@@ -24,11 +24,17 @@ export interface Lan {
 
 export type OpenLan = (onDatagram: (datagram: Uint8Array) => void, logger: Logger) => Lan
 
+interface LanSocket {
+  readonly socket: Socket
+  readonly name: string
+  readonly family: Family
+}
+
 /** By multicast, with a socket for each interface and family. Where the machine allows it not, nothing is said or heard there. */
 export class LanSockets implements Lan {
   readonly #onDatagram: (datagram: Uint8Array) => void
   readonly #logger: Logger
-  readonly #sockets = new Map<string, Socket>()
+  readonly #sockets = new Map<string, LanSocket>()
   #heard = 0
   #heardSince = 0
 
@@ -43,7 +49,7 @@ export class LanSockets implements Lan {
       const key = `${each.name} ${familyOf(each.address) === 4 ? each.address : 6}`
       if (wanted.size < MAX_LANS) wanted.set(key, each)
     }
-    for (const [key, socket] of this.#sockets) {
+    for (const [key, { socket }] of this.#sockets) {
       if (wanted.has(key)) continue
       this.#sockets.delete(key)
       socket.close()
@@ -52,20 +58,21 @@ export class LanSockets implements Lan {
   }
 
   send(datagram: Uint8Array): void {
-    for (const [key, socket] of this.#sockets)
-      socket.send(datagram, PORT, GROUPS[key.endsWith(' 6') ? 6 : 4], (error) => this.#tell(key, error))
+    for (const { socket, name, family } of this.#sockets.values())
+      socket.send(datagram, PORT, GROUPS[family], (error) => this.#tell(name, error))
   }
 
   close(): void {
-    for (const socket of this.#sockets.values()) socket.close()
+    for (const { socket } of this.#sockets.values()) socket.close()
     this.#sockets.clear()
   }
 
   #open(key: string, { name, address }: LanAddress): void {
     const family = familyOf(address)
     const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', reuseAddr: true, ipv6Only: family === 6 })
-    this.#sockets.set(key, socket)
-    socket.on('error', (error) => this.#give(key, socket, error))
+    const opened = { socket, name, family }
+    this.#sockets.set(key, opened)
+    socket.on('error', (error) => this.#giveUp(key, opened, error))
     socket.on('message', (datagram) => this.#hear(new Uint8Array(datagram)))
     socket.bind(PORT, () => {
       try {
@@ -75,17 +82,17 @@ export class LanSockets implements Lan {
         socket.setMulticastTTL(1)
         socket.setMulticastLoopback(false)
       } catch (error) {
-        this.#give(key, socket, error)
+        this.#giveUp(key, opened, error)
       }
     })
     socket.unref()
   }
 
-  #give(key: string, socket: Socket, error: unknown): void {
-    this.#tell(key, error)
-    if (this.#sockets.get(key) !== socket) return
+  #giveUp(key: string, opened: LanSocket, error: unknown): void {
+    this.#tell(opened.name, error)
+    if (this.#sockets.get(key) !== opened) return
     this.#sockets.delete(key)
-    socket.close()
+    opened.socket.close()
   }
 
   #hear(datagram: Uint8Array): void {
@@ -97,8 +104,7 @@ export class LanSockets implements Lan {
     if (++this.#heard <= HEARD_A_SECOND) this.#onDatagram(datagram)
   }
 
-  #tell(key: string, error: unknown): void {
-    if (error instanceof Error)
-      this.#logger.debug('no multicast', { interface: key.split(' ')[0] ?? '', reason: error.message })
+  #tell(name: string, error: unknown): void {
+    if (error instanceof Error) this.#logger.debug('no multicast', { interface: name, reason: error.message })
   }
 }
