@@ -29,6 +29,14 @@ labTest('with the root key moved off the server, devices join by a file or a dev
   const joined = await up(carol, link)
   await joined.reaches(bob.v4)
 
+  const server = ['--root', '/var/lib/mesh.root', '--state', '/var/lib/weft']
+  const removed = JSON.parse(await alice.weftOk('remove', 'carol', ...server, '--json'))
+  assert.deepEqual([removed.name, removed.revoked], [carol.name, true])
+  await until(
+    'carol is told that she was revoked',
+    async () => JSON.parse(await carol.weftOk('status', '--json')).state === 'removed',
+  )
+
   await mesh.process.stop()
   await mesh.restart()
   await mesh.process.line(/The root key was moved off this server/)

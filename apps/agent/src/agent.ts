@@ -5,7 +5,7 @@ import { nativeCrypto } from '@weft/crypto'
 import type { OpenNameServiceSetup } from '@weft/dns'
 import type { JoinLink } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
-import { INTERFACE_MTU, isRemoved, type PingOutcome, type TrustOutcome } from '@weft/node'
+import { INTERFACE_MTU, isRemoved, type PingOutcome, type ProvenPeer, type TrustOutcome } from '@weft/node'
 import { AgentError, removedError } from './agent-error.ts'
 import { AgentSession } from './agent-session.ts'
 import { type AgentState, type DeviceKeys, type MembershipOnDisk, withKeys } from './agent-state.ts'
@@ -110,6 +110,14 @@ export class Agent {
     const { chain, ...removed } = peer
     await this.root.revoke(chain, (method, params) => this.request(method, params))
     return { ...removed, revoked: true }
+  }
+
+  /** What a revocation of the device is made for, elsewhere. @throws {AgentError} `unknown-peer`. */
+  device(text: string): ProvenPeer {
+    const peer = this.#running().peerCalled(text)
+    if (peer === undefined)
+      throw new AgentError('unknown-peer', `no peer is called ${text}; see who there is with: weft status`)
+    return peer
   }
 
   up(linkText: string | undefined): Promise<Pick<AgentStatus, 'self'>> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { assertNever, milliseconds } from '@weft/base'
+import { assertNever, milliseconds, toBase64 } from '@weft/base'
 import {
   type ControlContext,
   ControlError,
@@ -8,7 +8,7 @@ import {
   controlMethod,
 } from '@weft/control-socket'
 import { places } from '@weft/coordinator-protocol'
-import { IdentityError, MAX_CERTIFICATE_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
+import { IdentityError, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import type { PingOutcome, TrustOutcome } from '@weft/node'
 import { StateError } from '@weft/state'
 import { z } from 'zod'
@@ -19,6 +19,7 @@ import type { ControlAnswers, PingLine } from './control-answers.ts'
 const MAX_LINK_LENGTH = 8192
 const MAX_LINK_SECONDS = 10 * 365 * 86_400
 const DEFAULT_LINK_SECONDS = 86_400
+const MAX_REVOCATION_TEXT = 4 * Math.ceil(MAX_REVOCATION_LENGTH / 3)
 /** An answer that comes later is not waited for. */
 const PING_TIMEOUT = milliseconds(3_000)
 
@@ -55,7 +56,8 @@ const someName = z.string().min(1).max(255)
 const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
 /** `device`: this one where absent. */
 const renameParams = z.strictObject({ device: someName.optional(), name: someName })
-const removeParams = z.strictObject({ device: someName })
+const deviceParams = z.strictObject({ device: someName })
+const signedParams = z.strictObject({ revocation: z.string().min(1).max(MAX_REVOCATION_TEXT) })
 const trustParams = z.strictObject({ peer: someName })
 const recordParams = z.strictObject({ name: someName, type: recordType, value: someName })
 const recordChoice = z.strictObject({
@@ -90,7 +92,12 @@ export function controlMethods(
     rename: method('change', renameParams, ({ device, name }) =>
       agent.request('rename', { device: device ?? agent.status().self?.id ?? '', name }),
     ),
-    remove: method('change', removeParams, (params) => agent.remove(params.device)),
+    remove: method('change', deviceParams, (params) => agent.remove(params.device)),
+    device: method('read', deviceParams, async ({ device }) => {
+      const { id, name, chain } = agent.device(device)
+      return { id, name, chain: toBase64(chain) }
+    }),
+    revoke: method('change', signedParams, ({ revocation }) => agent.request('revoke', { revocations: [revocation] })),
     trust: method('change', trustParams, async ({ peer }) => trusted(peer, await agent.trust(peer))),
     'name-add': method('change', recordParams, (params) => agent.request('name-add', params)),
     'name-list': method('read', nothing, () => agent.request('name-list', {})),

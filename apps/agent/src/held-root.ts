@@ -1,15 +1,7 @@
 import { type Clock, equalBytes, fromHex, toBase64, utf8 } from '@weft/base'
 import type { ClientMethod, Params, Result } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
-import {
-  chainEnd,
-  chainKeys,
-  createRevocation,
-  parseLinkEndpoint,
-  readRootFile,
-  signerIn,
-  signLink,
-} from '@weft/identity'
+import { parseLinkEndpoint, readRootFile, revokeDevice, signerIn, signLink } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
 import { AgentError } from './agent-error.ts'
 import type { AgentState } from './agent-state.ts'
@@ -62,10 +54,8 @@ export class HeldRoot {
   /** Signs here that a device is one of the mesh no more; the coordinator takes it out. @throws {IdentityError} {AgentError} */
   async revoke(chain: Uint8Array, ask: AskCoordinator): Promise<void> {
     const { root } = readRootFile(this.text(), crypto)
-    const { identityKey: revoked } = chainKeys(chain)
-    const signedAt = Math.floor(this.#clock().wall / 1000)
-    const keptUntil = Math.max(signedAt, chainEnd(chain))
-    const bytes = createRevocation({ revoked, signedAt, keptUntil }, { key: root }, crypto)
+    const at = Math.floor(this.#clock().wall / 1000)
+    const bytes = revokeDevice(chain, root, { crypto, at })
     await ask('revoke', { revocations: [toBase64(bytes)] })
   }
 

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ControlError, callControl } from '@weft/control-socket'
-import { nativeCrypto as crypto } from '@weft/crypto'
+import { nativeCrypto as crypto, systemRandom } from '@weft/crypto'
+import { readRootFile, revokeDevice } from '@weft/identity'
+import { PrivateKey } from '@weft/keys'
 import { TestMesh } from './test-mesh.ts'
 
 test('a device that holds the root key makes links on its own, and the coordinator alone makes none', async () => {
@@ -54,6 +56,28 @@ test('a device that holds the root key revokes what it removes; the coordinator 
   assert.deepEqual(revoked, { id: bobId, name: taken.name, revoked: true })
   await bob.until(({ state }) => state === 'removed')
   await refused(callControl(alice.socket, 'remove', { device: 'nobody' }), 'not-found', /no device nobody/)
+})
+
+test('whoever has the root file revokes a device through any other, and nobody with the file of another mesh', async () => {
+  await using mesh = await TestMesh.start()
+  const [alice, bob] = [mesh.agent('alice'), mesh.agent('bob')]
+  for (const agent of [alice, bob]) {
+    await agent.start()
+    await agent.up(await mesh.link())
+  }
+  const bobId = (await bob.status()).self?.id ?? assert.fail()
+  await alice.until(({ peers }) => peers.length === 1)
+  const { root } = readRootFile(await moveRoot(join(mesh.directory, 'coordinator', 'coordinator.sock')), crypto)
+  const { id, chain } = (await callControl(alice.socket, 'device', { device: bobId })) as { id: string; chain: string }
+  assert.equal(id, bobId)
+  const signed = (key: typeof root) =>
+    revokeDevice(Uint8Array.fromBase64(chain), key, { crypto, at: Math.floor(Date.now() / 1000) }).toBase64()
+  const foreign = signed(PrivateKey.generate('root', systemRandom))
+  await refused(callControl(alice.socket, 'revoke', { revocation: foreign }), 'certificate-refused', /another mesh/)
+  assert.notEqual((await bob.status()).state, 'removed')
+  await callControl(alice.socket, 'revoke', { revocation: signed(root) })
+  await bob.until(({ state }) => state === 'removed')
+  await refused(callControl(alice.socket, 'device', { device: 'nobody' }), 'unknown-peer', /no peer is called nobody/)
 })
 
 test('a device gives the root key up to whoever shows that they have it, and to nobody else', async () => {

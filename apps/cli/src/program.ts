@@ -315,10 +315,14 @@ function addRotateKey(program: Command): void {
 function addRemove(program: Command): void {
   verb(program, 'remove', 'Take a device out of the mesh; it comes back with a new link only')
     .argument('<peer>', 'a name, address or id')
+    .option('--root <file>', 'sign with the root key in this file, where it was moved off the server')
     .addOption(socket('the agent’s socket'))
     .addOption(coordinatorState())
-    .addOption(json('one line: id, name'))
-    .addHelpText('after', examples('sudo weft remove old-laptop'))
+    .addOption(json('one line: id, name, revoked'))
+    .addHelpText(
+      'after',
+      examples('sudo weft remove old-laptop', 'sudo weft remove old-laptop --root /media/stick/mesh.root'),
+    )
     .action(async (peer, options) => (await import('./verbs/remove.ts')).remove(peer, options))
 }
 

@@ -1,4 +1,4 @@
-import { fromBase64 } from '@weft/base'
+import { fromBase64, toBase64 } from '@weft/base'
 import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
 import { places } from '@weft/coordinator-protocol'
 import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
@@ -46,7 +46,7 @@ const rootFile = z.strictObject({ text: z.string().max(MAX_ROOT_FILE_LENGTH) })
 const someName = z.string().min(1).max(255)
 const recordType = z.enum(['A', 'AAAA', 'CNAME', 'TXT'])
 const renameParams = z.strictObject({ device: someName, name: someName })
-const removeParams = z.strictObject({ device: someName })
+const deviceParams = z.strictObject({ device: someName })
 const revokeParams = z.strictObject({ revocation: z.string().max(MAX_REVOCATION_TEXT) })
 const recordWish = z.strictObject({ name: someName, type: recordType, value: someName })
 const recordChoice = z.strictObject({
@@ -100,7 +100,11 @@ export function controlMethods(options: {
       return {}
     }),
     rename: method(renameParams, 'change', (params) => naming(coordinator, account, { method: 'rename', params })),
-    remove: method(removeParams, 'change', (params) => naming(coordinator, account, { method: 'remove', params })),
+    remove: method(deviceParams, 'change', (params) => naming(coordinator, account, { method: 'remove', params })),
+    device: method(deviceParams, 'read', async ({ device }) => {
+      const { id, name, chain } = await coordinator.device(account, device)
+      return { id, name, chain: toBase64(chain) }
+    }),
     revoke: method(revokeParams, 'change', async ({ revocation }) => {
       await coordinator.revoke([fromBase64(revocation) ?? new Uint8Array()])
       return {}

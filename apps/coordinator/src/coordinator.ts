@@ -230,6 +230,11 @@ export class Coordinator {
     return renaming
   }
 
+  /** By name, address or id. @throws {Refusal} `not-found`. */
+  device(account: AccountId, text: string): Promise<DeviceRow> {
+    return this.#read((transaction) => deviceCalled(transaction, account, text, this.#namingPlace()))
+  }
+
   async removeDevice(account: AccountId, device: string): Promise<Removal> {
     const removal = await this.#write(async (transaction) => {
       const row = await deviceCalled(transaction, account, device, this.#namingPlace())

@@ -50,6 +50,7 @@ export {
   type RevocationFields,
   type Revoker,
   readRevocation,
+  revokeDevice,
 } from './revocation.ts'
 export { type Added, MAX_REVOCATIONS, RevocationList } from './revocation-list.ts'
 export { encodeRootFile, MAX_ROOT_FILE_LENGTH, type RootKeys, readRootFile, signerIn } from './root-file.ts'

@@ -11,6 +11,7 @@ import {
   SIGNATURE_LENGTH,
 } from '@weft/keys'
 import { type CertificateOf, MAX_CERTIFICATE_LENGTH, parseCertificate, requireSignature } from './certificate.ts'
+import { chainEnd, chainKeys } from './certificate-chain.ts'
 import { IdentityError } from './identity-error.ts'
 import { appendSignature, decodeInteger, encodeInteger, holdsSignature } from './signed-bytes.ts'
 
@@ -69,6 +70,20 @@ export function createRevocation(fields: RevocationFields, revoker: Revoker, cry
     certificate,
   )
   return appendSignature(CONTEXT, content, revoker.key, crypto)
+}
+
+/**
+ * By the mesh's root, for as long as the device's chain would hold otherwise.
+ * @param at Seconds since 1970. @throws {IdentityError} where it is no chain.
+ */
+export function revokeDevice(
+  chain: Uint8Array,
+  root: PrivateKey<'root'>,
+  { crypto, at }: { readonly crypto: CryptoProvider; readonly at: number },
+): Uint8Array {
+  const { identityKey: revoked } = chainKeys(chain)
+  const keptUntil = Math.max(at, chainEnd(chain))
+  return createRevocation({ revoked, signedAt: at, keptUntil }, { key: root }, crypto)
 }
 
 /**
