@@ -75,11 +75,14 @@ function checkContent(path: string, connection: DatabaseSync): number {
   }
   checkVersion(path, version)
   const [finding] = connection.prepare('pragma integrity_check(1)').all()
-  if (finding?.integrity_check !== 'ok') throw corruptError(path, String(finding?.integrity_check))
+  if (finding?.integrity_check !== 'ok') throw corruptError(path, withoutHeader(String(finding?.integrity_check)))
   if (connection.prepare('pragma foreign_key_check').all().length > 0)
     throw corruptError(path, 'rows refer to rows that are not there')
   return version
 }
+
+/** A finding may begin with a line that says of which database it is: `*** in database main ***`. */
+const withoutHeader = (finding: string): string => finding.replace(/^\*{3} .* \*{3}$/m, '')
 
 /** Beside it, for whoever must go back to the weft of before. */
 function keepOlder(path: string, connection: DatabaseSync, version: number): void {

@@ -23,20 +23,30 @@ export class StorageError extends Error {
 }
 
 // Primary result codes: https://sqlite.org/rescode.html
+const SQLITE_ERROR = 1
 const SQLITE_BUSY = 5
 const SQLITE_LOCKED = 6
 const SQLITE_READONLY = 8
 const SQLITE_CORRUPT = 11
 const SQLITE_FULL = 13
 const SQLITE_CANTOPEN = 14
+const SQLITE_CONSTRAINT = 19
 const SQLITE_NOTADB = 26
+
+const MAX_DETAIL_LENGTH = 200
 
 export function corruptError(path: string, detail: string, cause?: unknown): StorageError {
   return new StorageError(
     'database-corrupt',
-    `${path} is corrupt (${detail}); it was left as it is: restore it from a backup, or move it away`,
+    `${path} is corrupt (${oneLine(detail)}) and was left as it is: move it away with its -wal, if there is one, and restore a backup (weft serve --restore FILE)`,
     cause,
   )
+}
+
+/** What SQLite says may hold parts of the file. */
+function oneLine(detail: string): string {
+  const line = detail.replace(/[\p{C}\p{Z}]+/gu, ' ').trim()
+  return line.length > MAX_DETAIL_LENGTH ? `${line.slice(0, MAX_DETAIL_LENGTH)}…` : line
 }
 
 /** An error of SQLite or of the file system as a `StorageError` that names the file. */
@@ -44,6 +54,8 @@ export function storageErrorOf(path: string, error: unknown): StorageError {
   if (error instanceof StorageError) return error
   const reason = error instanceof Error ? error.message : String(error)
   switch (primaryCode(error)) {
+    // No such table or column: our own statements fit the schema.
+    case SQLITE_ERROR:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return corruptError(path, reason, error)
@@ -62,9 +74,18 @@ export function storageErrorOf(path: string, error: unknown): StorageError {
           `cannot write ${path}: the disk is full; make room and try again`,
           error,
         )
-      return new StorageError('database-failed', `${path}: ${reason}`, error)
+      return new StorageError('database-failed', `cannot use ${path}: ${oneLine(reason)}`, error)
   }
 }
+
+/** Whether the database itself failed: a statement that the schema forbids is its caller's fault. */
+export function isFailure(error: unknown): boolean {
+  const code = primaryCode(error)
+  return code !== undefined && code !== SQLITE_CONSTRAINT
+}
+
+/** Whether SQLite threw it. */
+export const isFromSqlite = (error: unknown): boolean => primaryCode(error) !== undefined
 
 /** SQLite's extended codes carry the primary one in their low byte. */
 function primaryCode(error: unknown): number | undefined {

@@ -15,6 +15,7 @@ import {
   relayColumns,
   relayOf,
 } from './rows.ts'
+import { isFailure } from './storage-error.ts'
 import type { RecordRow, RevocationRow, Tables } from './tables.ts'
 
 /** What can be asked and done within one transaction. Reads see what was written before in the same one. */
@@ -33,7 +34,7 @@ export class StoreTransaction {
       await sql`release attempt`.execute(this.#sql)
       return { status: 'fulfilled', value }
     } catch (reason) {
-      if (reason instanceof Error && 'errcode' in reason) throw reason
+      if (isFailure(reason)) throw reason
       await sql`rollback to attempt`.execute(this.#sql)
       await sql`release attempt`.execute(this.#sql)
       return { status: 'rejected', reason }

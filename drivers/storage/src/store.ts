@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { type Kysely, sql } from 'kysely'
 import { openSqlite } from './sqlite-database.ts'
-import { StorageError, storageErrorOf } from './storage-error.ts'
+import { isFromSqlite, storageErrorOf } from './storage-error.ts'
 import { StoreTransaction } from './store-transaction.ts'
 import type { Tables } from './tables.ts'
 
@@ -34,7 +34,7 @@ export class Store {
     try {
       return await this.#database.transaction().execute((transaction) => work(new StoreTransaction(transaction)))
     } catch (error) {
-      throw isFromSqlite(error) ? storageErrorOf(this.#path, error) : error
+      throw this.#errorOf(error)
     }
   }
 
@@ -45,9 +45,16 @@ export class Store {
   together<T>(works: readonly ((transaction: StoreTransaction) => Promise<T>)[]): Promise<PromiseSettledResult<T>[]> {
     return this.transaction(async (transaction) => {
       const results: PromiseSettledResult<T>[] = []
-      for (const work of works) results.push(await transaction.attempt(work))
+      for (const work of works) {
+        const result = await transaction.attempt(work)
+        results.push(result.status === 'rejected' ? { ...result, reason: this.#errorOf(result.reason) } : result)
+      }
       return results
     })
+  }
+
+  #errorOf(error: unknown): unknown {
+    return isFromSqlite(error) ? storageErrorOf(this.#path, error) : error
   }
 
   /**
@@ -73,8 +80,4 @@ export class Store {
     await this.#database.transaction().execute(async () => {})
     await this.#database.destroy()
   }
-}
-
-function isFromSqlite(error: unknown): boolean {
-  return error instanceof Error && !(error instanceof StorageError) && 'errcode' in error
 }

@@ -89,6 +89,27 @@ describe('a database file', () => {
     assert.fail('no damage was noticed')
   })
 
+  it('whose schema or indexes are damaged is refused in one line that says what to do', async () => {
+    await fill(path)
+    const whole = readFileSync(path)
+    const damages = [
+      "update sqlite_schema set sql = 'create\ntable nonsense\n(' where name = 'devices'",
+      "update sqlite_schema set rootpage = 2 where name = 'devices_by_account'",
+      'drop table epochs',
+    ]
+    for (const damage of damages) {
+      writeFileSync(path, whole)
+      const database = new DatabaseSync(path, { defensive: false })
+      database.exec(`pragma writable_schema = on; ${damage}`)
+      database.close()
+      await assert.rejects(use(path), (error) => {
+        assert.ok(error instanceof StorageError, String(error))
+        assert.match(error.message, /^.* is corrupt \([^\n*]+\) and was left as it is: move it away .* backup[^\n]+$/)
+        return true
+      })
+    }
+  })
+
   it('that is empty, as after a start that was cut short, becomes a new one', async () => {
     writeFileSync(path, '')
     await fill(path)
@@ -122,6 +143,15 @@ function change(path: string, sql: string): void {
   database.close()
 }
 
+async function use(path: string): Promise<void> {
+  const store = await Store.open(path)
+  try {
+    await store.transaction((t) => t.beginEpoch('e2', 10))
+  } finally {
+    await store.close()
+  }
+}
+
 async function opens(path: string): Promise<boolean> {
   try {
     await (await Store.open(path)).close()
@@ -137,6 +167,7 @@ async function isRefused(path: string, code: StorageError['code'], message: RegE
     assert.ok(error instanceof StorageError)
     assert.equal(error.code, code, error.message)
     assert.match(error.message, message)
+    assert.match(error.message, /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u, 'one line')
     assert.ok(error.message.includes(path))
     return true
   })

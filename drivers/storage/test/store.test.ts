@@ -88,6 +88,17 @@ describe('the store', () => {
     }
   })
 
+  it('undoes alone what the schema forbids, among works that share a transaction', async () => {
+    const [first, twin, third] = await store.together([
+      (t) => t.createDevice(someDevice(1)),
+      (t) => t.createDevice({ ...someDevice(2), name: someDevice(1).name }),
+      (t) => t.createDevice(someDevice(3)),
+    ])
+    assert.deepEqual([first?.status, third?.status], ['fulfilled', 'fulfilled'])
+    assert.ok(twin?.status === 'rejected' && twin.reason instanceof StorageError)
+    await store.transaction(async (t) => assert.equal((await t.devices()).length, 2))
+  })
+
   it('counts the uses of a link, and lets nobody use a single one twice', async () => {
     await store.transaction(async (t) => {
       for (const number of [1, 2]) await t.createDevice(someDevice(number))
