@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { type Family, familyOf, type IpAddress, type Logger } from '@weft/base'
 
-/** docs/protocols/probes.md: what is said to all on a LAN goes no further than this LAN. */
+/** docs/protocols/paths.md: what is said to all on a LAN goes no further than this LAN. */
 const PORT = 7482
 const GROUPS: Readonly<Record<Family, string>> = { 4: '239.255.74.82', 6: 'ff02::7765:6674' }
 const MAX_LANS = 16

@@ -13,7 +13,7 @@ import {
 import type { NodeId } from '@weft/keys'
 
 /*
- * What two nodes say to each other about paths, inside the seal (probe-seal.ts). docs/protocols/probes.md
+ * What two nodes say to each other about paths, inside the seal (probe-seal.ts). docs/protocols/paths.md
  *
  *   0  1  type: 1 probe, 2 reply, 3 call me maybe, 4 carry
  *   1  8  sequence: grows with every message of its sender

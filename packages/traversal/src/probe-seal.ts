@@ -2,7 +2,7 @@ import { concatBytes, equalBytes, fromHex, invariant, type Random, randomBytes, 
 import { type CryptoProvider, type NodeId, type PrivateKey, type PublicKey, publicKeyBytes } from '@weft/keys'
 
 /*
- * A sealed probe message, beside WireGuard and STUN on one socket, or by relay. docs/protocols/probes.md
+ * A sealed probe message, beside WireGuard and STUN on one socket, or by relay. docs/protocols/paths.md
  *
  *   0   4  `weft`         5   16  sender's node id       45  …  XChaCha20-Poly1305 of the message; the first 21 bytes
  *   4   1  version: 1     21  24  nonce                          are its associated data
