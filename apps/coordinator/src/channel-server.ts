@@ -13,6 +13,7 @@ import {
 } from '@weft/base'
 import { ChannelResponder, splitForNodes } from '@weft/coordinator-protocol'
 import type { CryptoProvider } from '@weft/keys'
+import { hangUp } from '@weft/relay/listening'
 import { type WebSocket, WebSocketServer } from 'ws'
 import {
   ChannelConnection,
@@ -85,7 +86,10 @@ export class ChannelServer implements ConnectionOwner {
 
   constructor(options: ServerOptions) {
     this.#options = options
-    this.#sockets.on('wsClientError', () => options.counters.count('upgrade-refused'))
+    this.#sockets.on('wsClientError', (_error, socket) => {
+      options.counters.count('upgrade-refused')
+      hangUp(socket, '400 Bad Request')
+    })
   }
 
   get size(): number {
@@ -104,8 +108,7 @@ export class ChannelServer implements ConnectionOwner {
       return
     }
     this.#options.counters.count(refusal.event)
-    socket.on('error', () => {})
-    socket.end(`HTTP/1.1 ${refusal.status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    hangUp(socket, refusal.status)
   }
 
   /** A socket that a relay brought; `source` as the relay says. */

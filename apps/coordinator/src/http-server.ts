@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { type IpAddress, parseIp } from '@weft/base'
-import { type ListenAddress, listenOn } from '@weft/relay/listening'
+import { hangUp, type ListenAddress, listenOn } from '@weft/relay/listening'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { ChannelServer } from './channel-server.ts'
 import type { Counters } from './counters.ts'
@@ -30,8 +30,7 @@ export class HttpServer {
       http: { maxHeaderSize: MAX_HEADERS, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
       clientErrorHandler: (error, socket) => {
         if (error.code !== 'ECONNRESET') counters.count('http-malformed')
-        if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-        else socket.destroy()
+        hangUp(socket, '400 Bad Request')
       },
     })
     this.#app.get('/healthz', (_request, reply) => {

@@ -8,6 +8,7 @@ import { callControl } from '@weft/control-socket'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
 import { generateNodeKeys } from '@weft/identity'
 import { PrivateKey } from '@weft/keys'
+import { webSocketRequest } from '@weft/testing'
 import { WebSocket } from 'ws'
 import { dumpDatabase } from './database-dump.ts'
 import { TestCoordinator } from './test-coordinator.ts'
@@ -153,6 +154,21 @@ describe('what a stranger sends', () => {
     assert.equal(counts['upgrade-refused'], 3)
   })
 
+  it('as an upgrade that is refused is hung up on, though the stranger holds on', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const wrong = [
+      webSocketRequest('/v1/channel', 'other'),
+      webSocketRequest('/v2/channel', 'weft.channel.1'),
+      webSocketRequest('/v1/channel', 'weft.channel.1').replace('Version: 13', 'Version: 12'),
+      webSocketRequest('/v1/channel', 'weft.channel.1').replace('GET', 'POST'),
+      webSocketRequest('/v1/channel', 'weft.channel.1').replace('Upgrade: websocket', 'Upgrade: other'),
+      'no request\r\n\r\n',
+    ]
+    const answers = await Promise.all(wrong.map((request) => answerToHolder(coordinator.port, request)))
+    for (const answer of answers) assert.match(answer, /^HTTP\/1.1 40[04] /)
+    assert.equal((await refused(coordinator))['upgrade-refused'], wrong.length - 1)
+  })
+
   it('as nothing for long ends its channel, and the device is offline', async () => {
     await using coordinator = await TestCoordinator.start({ limits: { silence: milliseconds(300) } })
     const { alice } = await meshWithAlice(coordinator)
@@ -210,6 +226,22 @@ async function rawSocket(port: number, path = '/v1/channel', protocol: string | 
   const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, protocol === null ? [] : [protocol])
   await once(socket, 'open')
   return socket
+}
+
+/** Of one that never hangs up by itself, and goes on sending. */
+async function answerToHolder(port: number, request: string): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).setEncoding('latin1')
+  socket.write(request)
+  let answer = ''
+  socket.on('data', (data: string) => {
+    answer += data
+  })
+  await once(socket, 'end')
+  const sending = setInterval(() => socket.write('more'), 10)
+  // The system refuses to send once the other side is gone.
+  await once(socket, 'error')
+  clearInterval(sending)
+  return answer
 }
 
 interface Status {

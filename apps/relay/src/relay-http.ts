@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type IpAddress, parseIp } from '@weft/base'
-import { type ListenAddress, listenOn } from './listening/index.ts'
+import { hangUp, type ListenAddress, listenOn } from './listening/index.ts'
 import type { RelayServer } from './relay-server.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
@@ -29,13 +29,9 @@ export class RelayHttp {
     this.#server.on('upgrade', (request, socket, head) => {
       const server = relay()
       if (server?.serves(request)) server.upgrade(request, socket, head)
-      else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-      socket.on('error', () => {})
+      else hangUp(socket, '404 Not Found')
     })
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-      else socket.destroy()
-    })
+    this.#server.on('clientError', (_error, socket) => hangUp(socket, '400 Bad Request'))
   }
 
   /** Where it listens then. @throws {ListenError} */

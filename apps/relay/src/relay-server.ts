@@ -5,6 +5,7 @@ import { nativeCrypto, systemRandom } from '@weft/crypto'
 import { type Caller, type Client, type HubOptions, type HubOutput, RelayHub, SWEEP_EVERY } from '@weft/relay-protocol'
 import type { RawData, WebSocket } from 'ws'
 import { Callers } from './callers.ts'
+import { hangUp } from './listening/index.ts'
 import { originOf } from './origin-limits.ts'
 import { takeUpgrades } from './take-upgrades.ts'
 
@@ -162,8 +163,7 @@ export class RelayServer {
 
   #refuse(socket: Duplex, status: string): void {
     this.#refused++
-    socket.on('error', () => {})
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    hangUp(socket, status)
   }
 
   #called(caller: Caller, source: IpAddress): boolean {
