@@ -17,6 +17,7 @@ export {
   wireguardGo,
 } from './peers.ts'
 export { labTest, reporting, skipReason } from './requirements.ts'
+export { Stream } from './stream.ts'
 export { Switch, type SwitchNetwork } from './switch.ts'
 export { LabError } from './system-command.ts'
 export { endsUp, pathKind, pathTo, readdress, relayElsewhere, type TwoSites, twoSites } from './two-sites.ts'

@@ -11,6 +11,7 @@ import { Internet } from './internet.ts'
 import { Lab } from './lab.ts'
 import { LabMesh, type MeshNode } from './mesh.ts'
 import { reporting } from './requirements.ts'
+import { Stream } from './stream.ts'
 import { pathTo } from './two-sites.ts'
 
 const PAGE = resolve(import.meta.dirname, '../../docs/paths.md')
@@ -23,6 +24,9 @@ interface Result {
   /** Milliseconds from the first packet. */
   readonly firstMs: number
   readonly directMs: number | undefined
+  /** Of a hundred packets a second, until the path is the best one and a second more has flowed. */
+  readonly lost: number
+  readonly longestGapMs: number
 }
 
 const options = process.argv.slice(2)
@@ -72,16 +76,17 @@ function expected(a: NatName, b: NatName): 'direct' | 'relayed' {
 
 async function measure(from: MeshNode, to: MeshNode, wanted: string): Promise<Result> {
   await from.knows(to)
-  const begun = Date.now()
-  const ping = from.machine.spawn('ping', '-n', '-i', '0.1', '-W', '5', to.v4)
-  const first = await ping.line(/icmp_seq=(\d+) .*time=([\d.]+) ms/, { timeout: SETTLING_MS })
-  const firstMs = (Number(first[1]) - 1) * 100 + Number(first[2])
+  const stream = new Stream(from, to)
+  const firstMs = await stream.first()
   let path = await pathTo(from, to)
-  while (path?.kind !== wanted && Date.now() - begun < SETTLING_MS) path = await pathTo(from, to)
-  await ping.stop('SIGINT')
-  const since = path?.kind === 'direct' && path.since !== undefined ? Date.parse(path.since) - begun : undefined
+  while (path?.kind !== wanted && Date.now() - stream.begun < SETTLING_MS) path = await pathTo(from, to)
+  await stream.flows()
+  const { lost, longestGap } = await stream.stop()
+  const directMs =
+    path?.kind === 'direct' && path.since !== undefined ? Date.parse(path.since) - stream.begun : undefined
   if (path?.kind !== wanted) process.exitCode = 1
-  return { path: path?.kind === wanted ? wanted : `${path?.kind}, not ${wanted}`, firstMs, directMs: since }
+  const ended = path?.kind === wanted ? wanted : `${path?.kind}, not ${wanted}`
+  return { path: ended, firstMs, directMs, lost, longestGapMs: longestGap }
 }
 
 function report(): string {
@@ -103,7 +108,14 @@ function cellOf(all: readonly Result[]): string {
   if (one === undefined) return ''
   const firsts = spread(all.map(({ firstMs }) => firstMs))
   const directs = spread(all.flatMap(({ directMs }) => directMs ?? []))
-  return `${all.map(({ path }) => path).find((path) => path.includes('not')) ?? one.path}; first ${firsts}${directs === '' ? '' : `; direct after ${directs}`}`
+  const lost = all.reduce((sum, each) => sum + each.lost, 0)
+  return [
+    all.map(({ path }) => path).find((path) => path.includes('not')) ?? one.path,
+    `first ${firsts}`,
+    ...(directs === '' ? [] : [`direct after ${directs}`]),
+    `lost ${lost}`,
+    `gap ${spread(all.map(({ longestGapMs }) => longestGapMs))}`,
+  ].join('; ')
 }
 
 function spread(values: readonly number[]): string {

@@ -8,12 +8,12 @@ import {
   readdress,
   relayElsewhere,
   reporting,
+  Stream,
   type TwoSites,
   twoSites,
 } from '@weft/lab'
 import type { Figure } from './figure.ts'
 import type { Scenario } from './scenario.ts'
-import { Stream } from './stream.ts'
 
 interface Change {
   readonly name: string

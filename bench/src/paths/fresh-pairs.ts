@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Lab, pathTo, reporting, twoSites } from '@weft/lab'
+import { Lab, pathTo, reporting, Stream, twoSites } from '@weft/lab'
 import type { NatName } from '@weft/testing'
 import type { Figure } from './figure.ts'
 import type { Scenario } from './scenario.ts'
-import { Stream } from './stream.ts'
 
 /** Searches are over. */
 const SETTLING_MS = 5_000

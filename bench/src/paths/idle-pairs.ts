@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endsUp, Internet, Lab, LabMesh, type Machine, type MeshNode, pathTo, reporting } from '@weft/lab'
+import { endsUp, Internet, Lab, LabMesh, type Machine, type MeshNode, pathTo, reporting, Stream } from '@weft/lab'
 import type { Figure } from './figure.ts'
-import { Stream } from './stream.ts'
 
 const FIRST_AIM_MS = 300
 const STREAM_MS = 3_000

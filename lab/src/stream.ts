@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LabProcess, MeshNode } from '@weft/lab'
+import type { LabProcess } from './lab-process.ts'
+import type { MeshNode } from './mesh.ts'
 
 const EVERY_MS = 10
 /** So many answers without a pause, and the stream is taken to flow. */
