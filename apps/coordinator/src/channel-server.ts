@@ -11,7 +11,7 @@ import {
   prefixOf,
   type Random,
 } from '@weft/base'
-import { ChannelResponder, splitForNodes } from '@weft/coordinator-protocol'
+import { ChannelResponder, netmapParts } from '@weft/coordinator-protocol'
 import type { CryptoProvider } from '@weft/keys'
 import { hangUp } from '@weft/relay/listening'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -23,6 +23,7 @@ import {
 } from './channel-connection.ts'
 import type { ChannelIdentity } from './channel-identity.ts'
 import type { Counters, StrangerEvent } from './counters.ts'
+import type { FeedOutput } from './netmap-feed.ts'
 
 const PATH = '/v1/channel'
 const SUBPROTOCOL = 'weft.channel.1'
@@ -96,8 +97,8 @@ export class ChannelServer implements ConnectionOwner {
     return this.#connections.size
   }
 
-  tell(subscribers: readonly number[], message: string): void {
-    const parts = splitForNodes(message)
+  tell({ subscribers, version, message }: FeedOutput): void {
+    const parts = netmapParts(message, version)
     for (const subscriber of subscribers) this.#connections.get(subscriber)?.tell(parts)
   }
 

@@ -62,7 +62,7 @@ export class Coordinator {
   constructor(options: {
     readonly files: MeshFiles
     readonly state: MeshState
-    readonly tell: (subscribers: readonly Subscriber[], message: string) => void
+    readonly tell: (output: FeedOutput) => void
     /** Closes the channel of a device that was removed; it is told the revocation, base64, where there is one. */
     readonly disconnect: (node: NodeId, revocation: string | undefined) => void
     /** What is known to be revoked: all at first, then what is new. */
@@ -99,7 +99,7 @@ export class Coordinator {
       core: new NetmapFeed(state),
       clock,
       alarm: options.alarm ?? systemAlarm(),
-      act: ({ subscribers, message }) => tell(subscribers, message),
+      act: tell,
     })
   }
 

@@ -1,8 +1,8 @@
 import { assertNever, type Core, type Instant, later, milliseconds, type Now } from '@weft/base'
-import { INCOMPLETE, REVOCATIONS_SINCE } from '@weft/coordinator-protocol'
+import { INCOMPLETE, type Netmap, type NetmapChange, REVOCATIONS_SINCE } from '@weft/coordinator-protocol'
 import type { AccountId, NodeId } from '@weft/keys'
 import { type Held, hasGivenOut, type MeshState, revocationsSince } from './mesh-state.ts'
-import { changeMessages, messageText, netmapMessages, touchedSince, withWhatIsUnnumbered } from './netmap-mapper.ts'
+import { changeMessages, netmapMessages, touchedSince, withWhatIsUnnumbered } from './netmap-mapper.ts'
 
 /** Changes are gathered for so long: docs/protocols/channel.md. */
 const GATHERING = milliseconds(20)
@@ -41,8 +41,9 @@ interface RemovedDevice {
 export interface FeedOutput {
   readonly kind: 'tell'
   readonly subscribers: readonly Subscriber[]
-  /** JSON. */
-  readonly message: string
+  /** Of their channels. */
+  readonly version: number
+  readonly message: Netmap | NetmapChange
 }
 
 interface Subscription {
@@ -53,16 +54,17 @@ interface Subscription {
   number: number
 }
 
-/** What several are told alike, one text after the other. */
+/** What several are told alike, one message after the other. */
 interface SharedTelling {
   readonly subscribers: Subscriber[]
-  readonly texts: readonly string[]
+  readonly version: number
+  readonly messages: readonly NetmapChange[]
 }
 
 /**
  * Who is told what of the mesh. A subscriber gets its netmap, or what changed since the one it holds; afterwards
  * changes only, gathered from the first one on. A change costs what it touches: subscribers who are told the same
- * share one text, and those who see nothing of it are told nothing and keep their number.
+ * share one message, and those who see nothing of it are told nothing and keep their number.
  */
 export class NetmapFeed implements Core<FeedInput, FeedOutput> {
   #state: MeshState
@@ -133,7 +135,7 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
         : netmapMessages(state, node, revokedSince(state, { number: INCOMPLETE, version }).revocations)
     const { account } = state.devices.get(node) ?? {}
     this.#subscriptions.set(subscriber, { node, account, version, number: state.number })
-    for (const message of messages) this.#tell([subscriber], messageText(message))
+    for (const message of messages) this.#tell([subscriber], version, message)
   }
 
   /**
@@ -158,7 +160,8 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
       this.#telling(subscription, { news, remove }, shared).subscribers.push(subscriber)
       subscription.number = this.#state.number
     }
-    for (const { subscribers, texts } of shared.values()) for (const text of texts) this.#tell(subscribers, text)
+    for (const { subscribers, version, messages } of shared.values())
+      for (const message of messages) this.#tell(subscribers, version, message)
     this.#touched.clear()
     this.#removed.clear()
     this.#hasNewRecords = false
@@ -195,13 +198,13 @@ export class NetmapFeed implements Core<FeedInput, FeedOutput> {
     const relays = this.#hasNewRelays ? { relays: this.#state.relays } : {}
     const more = { ...records, ...relays, ...revokedSince(this.#state, { number, version }), remove }
     const held = { epoch: this.#state.epoch, number }
-    const telling = { subscribers: [], texts: changeMessages(this.#state, node, held, news, more).map(messageText) }
+    const telling = { subscribers: [], version, messages: changeMessages(this.#state, node, held, news, more) }
     shared.set(key, telling)
     return telling
   }
 
-  #tell(subscribers: readonly Subscriber[], message: string): void {
-    this.#outputs.push({ kind: 'tell', subscribers, message })
+  #tell(subscribers: readonly Subscriber[], version: number, message: Netmap | NetmapChange): void {
+    this.#outputs.push({ kind: 'tell', subscribers, version, message })
   }
 }
 

@@ -58,23 +58,6 @@ export function withWhatIsUnnumbered(changes: readonly NetmapChange[], state: Me
   return changes.map((change, i) => (i === 0 ? { ...change, relays, records } : change))
 }
 
-/** In JSON. What a peer is told as is put into text once, for it is most of the message and the same in many. */
-export function messageText(message: Netmap | NetmapChange): string {
-  const [name, peers] = message.type === 'netmap' ? ['peers', message.peers] : ['upsert', message.upsert]
-  const start = `"${name}":[`
-  const text = JSON.stringify({ ...message, [name]: [] })
-  const at = text.indexOf(start) + start.length
-  return `${text.slice(0, at)}${peers.map(peerText).join(',')}${text.slice(at)}`
-}
-
-const peerTexts = new WeakMap<NetmapPeer, string>()
-
-function peerText(peer: NetmapPeer): string {
-  const text = peerTexts.get(peer) ?? JSON.stringify(peer)
-  peerTexts.set(peer, text)
-  return text
-}
-
 /** The devices that changed after a number. */
 export function touchedSince(state: MeshState, number: number): readonly NodeId[] {
   return [...state.devices.values()].flatMap((device) => (device.changed > number ? [device.id] : []))

@@ -121,7 +121,7 @@ async function start(
   const coordinator = new Coordinator({
     files,
     state: await firstState(files, options, beside),
-    tell: (subscribers, message) => channels.tell(subscribers, message),
+    tell: (output) => channels.tell(output),
     onRekeyed: (node) => desk.onRekeyed(node),
     disconnect: (node, revocation) => desk.disconnect(node, revocation),
     onRevoked: (revocations) => {

@@ -5,7 +5,6 @@ import { INCOMPLETE, mergeNetmap, type Netmap, type NetmapChange } from '@weft/c
 import type { DeviceRow } from '@weft/storage'
 import { applyChange, type MeshState } from '../src/mesh-state.ts'
 import { NetmapFeed } from '../src/netmap-feed.ts'
-import { changeMessages, messageText, netmapMessages } from '../src/netmap-mapper.ts'
 import { nodeOf, ofOtherAccount, someDevice, someState } from './device-rows.ts'
 
 describe('the feed', () => {
@@ -19,15 +18,6 @@ describe('the feed', () => {
       [nodeOf(2)],
     )
     assert.deepEqual(netmap.grants, [{ reason: 'own devices', account: 'a'.repeat(32), protocol: 'any' }])
-  })
-
-  it('puts into text what JSON would, for each of those who are told the same', () => {
-    const state = someState(2, [someDevice(1), someDevice(2, { name: '"peers":[' }), someDevice(3)])
-    for (const message of [
-      ...netmapMessages(state, nodeOf(1)),
-      ...changeMessages(state, nodeOf(1), held(1), [nodeOf(2)]),
-    ])
-      for (let time = 0; time < 2; time++) assert.equal(messageText(message), JSON.stringify(message))
   })
 
   it('gathers changes for 20 ms from the first one on, and tells them at once', () => {
@@ -161,8 +151,6 @@ interface Told {
   readonly message: Netmap | NetmapChange
 }
 
-const held = (number: number) => ({ epoch: 'e1', number })
-
 class Mesh {
   readonly feed: NetmapFeed
   state: MeshState
@@ -205,7 +193,7 @@ class Mesh {
   #drain(): readonly Told[] {
     const told: Told[] = []
     for (let output = this.feed.poll(); output !== undefined; output = this.feed.poll())
-      for (const subscriber of output.subscribers) told.push({ subscriber, message: JSON.parse(output.message) })
+      for (const subscriber of output.subscribers) told.push({ subscriber, message: output.message })
     return told
   }
 }

@@ -27,6 +27,7 @@ it('neither files, nor log, nor messages hold a private key of a node, the seed 
     ...files.filter(([name]) => !name.endsWith('.key')),
     ['log', Buffer.from(coordinator.log.join('\n'))],
     ['messages', Buffer.from(told.join('\n'))],
+    ['behind messages', Buffer.concat(channels.flatMap((channel) => channel.bytes))],
   ]
   assert.ok(places.some(([name]) => name === 'coordinator.db-wal'))
   for (const [place, content] of places)

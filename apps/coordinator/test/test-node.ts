@@ -54,6 +54,8 @@ export class TestChannel {
   readonly #opened = Promise.withResolvers<void>()
   readonly closed: Promise<number>
   readonly texts: string[] = []
+  /** What stood behind the texts. */
+  readonly bytes: Uint8Array[] = []
   readonly changes: NetmapChange[] = []
   netmap: Netmap | undefined
   #lastId = 0
@@ -140,7 +142,7 @@ export class TestChannel {
       if (output.kind === 'frame') this.#send(output.frame)
       else if (output.kind === 'open') this.#opened.resolve()
       else if (output.kind === 'failed') this.#opened.reject(new Error(output.reason))
-      else this.#take(output.text)
+      else this.#take(output)
     }
     for (const look of this.#watchers) look()
   }
@@ -150,9 +152,10 @@ export class TestChannel {
     this.#socket.send(frame)
   }
 
-  #take(text: string): void {
+  #take({ text, bytes }: { readonly text: string; readonly bytes?: Uint8Array }): void {
     this.texts.push(text)
-    const message = readFromCoordinator(text)
+    if (bytes !== undefined) this.bytes.push(bytes)
+    const message = readFromCoordinator(text, bytes)
     invariant(message !== undefined, `a message of the schema: ${text.slice(0, 200)}`)
     if (message.type === 'netmap') this.netmap = message
     if (message.type === 'change') {

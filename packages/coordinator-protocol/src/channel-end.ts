@@ -1,13 +1,13 @@
 import { assertNever, invariant } from '@weft/base'
 import { type ChannelFailure, type ChannelFault, describeFault } from './channel-failure.ts'
-import type { MessageParts } from './channel-frames.ts'
+import type { HeardMessage, MessageParts } from './channel-frames.ts'
 import type { ChannelStream } from './channel-stream.ts'
 
 /** What an end of a channel answers; `Opened` is what it knows of the other end once the channel is open. */
 export type EndOutput<Opened extends object> =
   | { readonly kind: 'frame'; readonly frame: Uint8Array }
   | ({ readonly kind: 'open' } & Opened)
-  | { readonly kind: 'message'; readonly text: string }
+  | ({ readonly kind: 'message' } & HeardMessage)
   /** `message` is for people. Nothing comes any more. */
   | { readonly kind: 'failed'; readonly reason: ChannelFailure; readonly message: string }
 

@@ -4,7 +4,13 @@ import type { CryptoProvider, PrivateKey, PublicKey } from '@weft/keys'
 import { IkInitiator } from '@weft/noise'
 import { ChannelEnd, type EndOutput } from './channel-end.ts'
 import { MAX_MESSAGE_TO_COORDINATOR, MAX_MESSAGE_TO_NODE } from './channel-frames.ts'
-import { CHANNEL_VERSION, ChannelStream, FIRST_CHANNEL_VERSION, PROLOGUE } from './channel-stream.ts'
+import {
+  CHANNEL_VERSION,
+  ChannelStream,
+  FIRST_CHANNEL_VERSION,
+  PROLOGUE,
+  PROOFS_BEHIND_SINCE,
+} from './channel-stream.ts'
 
 /** Of the messages from here on. */
 interface Opened {
@@ -91,8 +97,9 @@ export class ChannelInitiator extends ChannelEnd<Opened> {
       this.fail('version-unknown')
       return
     }
-    const limits = { sent: MAX_MESSAGE_TO_COORDINATOR, received: MAX_MESSAGE_TO_NODE }
-    this.transitionToOpen(new ChannelStream(second.transport, limits), { version })
+    const takesBytes = version >= PROOFS_BEHIND_SINCE
+    const options = { sent: MAX_MESSAGE_TO_COORDINATOR, received: MAX_MESSAGE_TO_NODE, takesBytes }
+    this.transitionToOpen(new ChannelStream(second.transport, options), { version })
   }
 
   get #highest(): number {

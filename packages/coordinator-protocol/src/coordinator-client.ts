@@ -1,6 +1,7 @@
 import { assertNever, type Core, earliest, type Instant, invariant, later, type Now, seconds } from '@weft/base'
 import type { LinkEndpoint } from '@weft/identity'
 import { Backoff } from './backoff.ts'
+import type { HeardMessage } from './channel-frames.ts'
 import { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 import type { ClientInput, ClientOptions, ClientOutput, ClientState } from './client-interface.ts'
 import { type Attempt, ConnectionRound } from './connection-round.ts'
@@ -203,7 +204,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
         break
       }
       case 'message':
-        this.#onMessage(output.text, now)
+        this.#onMessage(output, now)
         break
       case 'failed':
         this.#onChannelFailed(connection, output.message, now)
@@ -240,8 +241,8 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
     this.#transitionToWaiting(reason, now)
   }
 
-  #onMessage(text: string, now: Now): void {
-    const message = readFromCoordinator(text)
+  #onMessage({ text, bytes }: HeardMessage, now: Now): void {
+    const message = readFromCoordinator(text, bytes)
     if (message === undefined) {
       this.#onFault('the coordinator says what this weft does not know: update the older of the two', now)
       return

@@ -6,7 +6,6 @@ export {
   MAX_MESSAGE_TO_COORDINATOR,
   MAX_MESSAGE_TO_NODE,
   type MessageParts,
-  splitForNodes,
 } from './channel-frames.ts'
 export { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 export { ChannelResponder, type ResponderOutput } from './channel-responder.ts'
@@ -62,3 +61,4 @@ export {
   recordSchema,
 } from './netmap.ts'
 export type { OwnProof } from './netmap-subscription.ts'
+export { netmapParts } from './peer-proofs.ts'

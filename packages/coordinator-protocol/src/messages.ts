@@ -28,6 +28,7 @@ import {
   revocationText,
   stunPort,
 } from './netmap.ts'
+import { withProofs } from './peer-proofs.ts'
 
 /** What node and coordinator say to each other through the channel. Unknown fields are refused. docs/protocols/channel.md */
 
@@ -309,8 +310,12 @@ export type FromNode = z.infer<typeof fromNode>
 export type FromCoordinator = z.infer<typeof fromCoordinator>
 
 /** The message, or `undefined` where the text is none. */
-export const readFromNode = (text: string): FromNode | undefined => read(fromNode, text)
-export const readFromCoordinator = (text: string): FromCoordinator | undefined => read(fromCoordinator, text)
+export const readFromNode = (text: string): FromNode | undefined => read(fromNode, parseJson(text))
+/** @param bytes what stood behind the text. */
+export function readFromCoordinator(text: string, bytes?: Uint8Array): FromCoordinator | undefined {
+  const json = parseJson(text)
+  return read(fromCoordinator, bytes === undefined ? json : withProofs(json, bytes))
+}
 
 /** The result, or `undefined` where it is none of the method. */
 export function parseResult<M extends Method>(method: M, result: unknown): Result<M> | undefined {
@@ -324,8 +329,8 @@ export function requestIdOf(text: string): number | undefined {
   return parsed.success ? parsed.data.id : undefined
 }
 
-function read<Message>(schema: z.ZodType<Message>, text: string): Message | undefined {
-  const parsed = schema.safeParse(parseJson(text))
+function read<Message>(schema: z.ZodType<Message>, json: unknown): Message | undefined {
+  const parsed = schema.safeParse(json)
   return parsed.success ? parsed.data : undefined
 }
 

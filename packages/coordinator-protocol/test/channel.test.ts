@@ -35,7 +35,7 @@ test('node and coordinator open a channel and say something each way', () => {
   const { alice, coordinator } = openPair()
   alice.send('from alice ä')
   assert.deepEqual(carry(alice, coordinator), [
-    { kind: 'open', remoteKey: aliceChannelKey.publicKey(crypto), version: 3 },
+    { kind: 'open', remoteKey: aliceChannelKey.publicKey(crypto), version: 4 },
     { kind: 'message', text: 'from alice ä' },
   ])
   coordinator.send('to alice')
@@ -266,14 +266,15 @@ test('the highest version that both speak is used', () => {
     [1, 1],
     [2, 2],
     [3, 3],
-    [7, 3],
+    [4, 4],
+    [7, 4],
   ] as const)
     assert.equal(rawInitiator(Uint8Array.of(highest)).version, used)
   const alice = initiator()
   alice.receive(channelCertificate())
   const [first = new Uint8Array()] = framesOf(alice)
   const noise = rawResponder()
-  assert.deepEqual(noise.readFirst(first)?.payload, Uint8Array.of(3))
+  assert.deepEqual(noise.readFirst(first)?.payload, Uint8Array.of(4))
   alice.receive(noise.writeSecond(Uint8Array.of(1)).message)
   assert.deepEqual(drain(alice), [{ kind: 'open', version: 1 }])
 })
@@ -295,7 +296,7 @@ test('a version that we do not know is refused', () => {
     coordinator.receive(rawNoise().writeFirst(payload))
     assert.deepEqual(kinds(drain(coordinator)), [`failed ${reason}`])
   }
-  for (const payload of [Uint8Array.of(4), Uint8Array.of(0), Uint8Array.of(), Uint8Array.of(1, 1)]) {
+  for (const payload of [Uint8Array.of(5), Uint8Array.of(0), Uint8Array.of(), Uint8Array.of(1, 1)]) {
     const alice = initiator()
     alice.receive(channelCertificate())
     const [first = new Uint8Array()] = framesOf(alice)

@@ -8,8 +8,10 @@ import {
   ChannelResponder,
   MAX_FRAME_LENGTH,
   MAX_MESSAGE_TO_COORDINATOR,
+  MAX_MESSAGE_TO_NODE,
   mergeNetmap,
   type NetmapRecord,
+  netmapParts,
   readFromCoordinator,
   readFromNode,
   requestIdOf,
@@ -108,6 +110,26 @@ fuzz({
   }),
   reaches: ['netmap', 'change', 'change-elsewhere', 'answer', 'pong', 'removed', 'refused'],
   sources: ['coordinator-protocol/src/messages.ts', 'coordinator-protocol/src/netmap.ts'],
+})
+
+const behindText = [held, netmap(3, [peer(1)]), change(7, 8, { upsert: [peer(3), peer(4)] })]
+
+fuzz({
+  name: "a message with peers' proofs behind its text",
+  mutate: mutateBytes,
+  scene: () => ({
+    valid: behindText.map((message) => concatBytes(...netmapParts(message, 4)).slice(1)),
+    read(whole) {
+      const heard = new MessageJoiner(MAX_MESSAGE_TO_NODE, true).take(concatBytes(Uint8Array.of(1), whole))
+      if (heard.kind !== 'message') return heard.kind
+      const message = readFromCoordinator(heard.text, heard.bytes)
+      if (message === undefined) return heard.bytes === undefined ? 'refused-text' : 'refused-bytes'
+      assert.deepEqual(readFromCoordinator(JSON.stringify(message)), message, 'what was read is read again')
+      return message.type
+    },
+  }),
+  reaches: ['netmap', 'change', 'refused-bytes', 'fault'],
+  sources: ['coordinator-protocol/src/peer-proofs.ts', 'coordinator-protocol/src/channel-frames.ts'],
 })
 
 /** Every third plaintext is as long as a part that others follow. */

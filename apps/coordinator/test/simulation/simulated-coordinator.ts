@@ -10,7 +10,7 @@ import {
   invariant,
   silentLogger,
 } from '@weft/base'
-import { ChannelResponder } from '@weft/coordinator-protocol'
+import { ChannelResponder, netmapParts } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import type { SeededRandom } from '@weft/testing'
 import type { WebSocket } from 'ws'
@@ -79,8 +79,9 @@ export class SimulatedCoordinator {
     this.core = new Coordinator({
       files,
       state,
-      tell: (subscribers, message) => {
-        for (const subscriber of subscribers) this.#connections.get(subscriber)?.tell(message)
+      tell: ({ subscribers, version, message }) => {
+        const parts = netmapParts(message, version)
+        for (const subscriber of subscribers) this.#connections.get(subscriber)?.tell(parts)
       },
       onRekeyed: (node) => this.#desk.onRekeyed(node),
       disconnect: (node, revocation) => this.#desk.disconnect(node, revocation),
