@@ -58,7 +58,9 @@ labTest(
     const rita = await LabRelay.serve(await internet.host('rita'), mesh)
     await mesh.process.stop()
     await mesh.restart()
-    await mesh.process.line(/behind a NAT, which shows it as 192\.0\.2\.\d+: .* through relay http/)
+    await mesh.process.line(
+      /^Reached from outside: no, .* 192\.0\.2\.\d+:7480 .*behind a NAT or firewall; .* through relay http/,
+    )
     const nas = await mesh.join(await home.host('nas'))
     const laptop = await mesh.join(await away.host('laptop'))
     await Promise.all([nas.knows(laptop), laptop.knows(nas)])

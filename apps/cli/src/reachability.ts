@@ -1,18 +1,5 @@
-import { endpointParts, type IpAddress, type Prefix, parseEndpoint, parseIp, prefixContains } from '@weft/base'
-import type { SeenFromOutside } from '@weft/coordinator'
-
-/** Addresses that only the same network reaches. RFC 1918, 6598, 4193, 3927, 4291. */
-const localPrefixes = [
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '100.64.0.0/10',
-  '169.254.0.0/16',
-  '127.0.0.0/8',
-  'fc00::/7',
-  'fe80::/10',
-  '::1/128',
-] as const satisfies readonly string[]
+import { endpointParts, type IpAddress, isPrivate, parseEndpoint, parseIp, scopeOf } from '@weft/base'
+import type { KnockResult, SeenFromOutside } from '@weft/coordinator'
 
 /** What a user should know of where the coordinator can be reached from; nothing where it is from everywhere. */
 export function reachabilityNote(reachableAt: readonly string[], port: number): string | undefined {
@@ -23,17 +10,46 @@ export function reachabilityNote(reachableAt: readonly string[], port: number): 
   return `Only this network reaches it, unless its router forwards TCP port ${port} to this machine: then say so with --public-url http://ADDRESS:${port}`
 }
 
-/** What relays elsewhere show of it; `undefined` where none is connected. */
+/** Whether relays elsewhere reach it, and what else they show of it, in one line; `undefined` where there is none. */
 export function outsideNote(outside: SeenFromOutside, reachableAt: readonly string[]): string | undefined {
-  const { through, seenAt } = outside
+  const { through, seenAt, knocks } = outside
   if (through.length === 0) return outside.relays === 0 ? undefined : 'No relay elsewhere answers: see weft relay list.'
-  const own = new Set(reachableAt.map(addressOf))
-  const translated = seenAt.filter((address) => !own.has(address))
+  const own = reachableAt.map(addressOf)
+  const translated = seenAt.filter((address) => !own.includes(address))
   const ways = `through ${through.length === 1 ? 'relay' : 'relays'} ${through.join(', ')}`
-  return translated.length === 0
-    ? `Devices elsewhere reach it directly where no firewall is before it, and else ${ways}.`
-    : `It is behind a NAT, which shows it as ${translated.join(', ')}: devices elsewhere reach it ${ways}.`
+  const reached = knocks.filter(({ outcome }) => outcome === 'answered')
+  const missed = knocks.filter(({ outcome }) => outcome in MISSED)
+  if (reached.length > 0) {
+    const isUnknown = translated.length > 0 && !own.includes(undefined)
+    return `Reached from outside: yes, at ${testedAt(reached)}${isUnknown ? `; --public-url http://${reached[0]?.at} puts that into links` : ''}.`
+  }
+  if (missed.length > 0)
+    return `Reached from outside: no, ${missed.map(missedText).join(', ')}, behind a ${translated.length > 0 ? 'NAT or firewall' : 'firewall'}; devices elsewhere come ${ways}.`
+  const nat = translated.length === 0 ? '' : `; a NAT shows it as ${translated.join(', ')}`
+  return `Reached from outside: not tested, for ${knocks.map(untestedText).join(', ') || 'no relay answers'}${nat}; devices elsewhere come ${ways}.`
 }
+
+/** Why it is not reached: what answers there is not the coordinator. */
+const MISSED: Readonly<Partial<Record<KnockResult['outcome'], string>>> = {
+  refused: 'nothing listens at',
+  silent: 'nothing answers at',
+  other: 'something else answers at',
+}
+
+const UNTESTED: Readonly<Partial<Record<KnockResult['outcome'], string>>> = {
+  'not-outside': 'sees it at a local address',
+  'too-often': 'was asked too often',
+  'older-relay': 'is of an older version',
+  untold: 'has not told yet',
+  https: 'cannot ask an https public URL',
+}
+
+const testedAt = (results: readonly KnockResult[]): string =>
+  results.map(({ at, relay }) => `${at} (tested by relay ${relay.slice(0, 8)})`).join(', ')
+
+const missedText = (result: KnockResult): string => `${MISSED[result.outcome]} ${testedAt([result])}`
+
+const untestedText = ({ relay, outcome }: KnockResult): string => `relay ${relay.slice(0, 8)} ${UNTESTED[outcome]}`
 
 /** Of an endpoint or a URL; `undefined` where the host is a name. */
 function addressOf(text: string): IpAddress | undefined {
@@ -43,10 +59,11 @@ function addressOf(text: string): IpAddress | undefined {
   return parseIp(host.replace(/^\[(.*)\]$/, '$1'))
 }
 
+/** Only the same network reaches it. */
 function isLocal(address: IpAddress): boolean {
-  return localPrefixes.some((prefix) => prefixContains(prefix as string as Prefix, address))
+  return isPrivate(address) || scopeOf(address) !== 'other'
 }
 
 function isLoopback(address: IpAddress): boolean {
-  return address === '::1' || address.startsWith('127.')
+  return scopeOf(address) === 'loopback'
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { IpAddress } from '@weft/base'
+import { endpointOf, type IpAddress } from '@weft/base'
+import type { KnockResult } from '@weft/coordinator'
+import type { NodeId } from '@weft/keys'
 import { outsideNote, reachabilityNote } from '../src/reachability.ts'
 import { type Announcement, announcementLines } from '../src/serve-announcement.ts'
 
@@ -24,12 +26,43 @@ test('a public address or a name needs no such note', () => {
 test('what relays elsewhere show of a coordinator is one line', () => {
   const seen = (outside: Announcement['outside']) =>
     outsideNote(outside, ['192.168.1.5:7480', 'http://[2001:db8::5]:7480'])
-  assert.equal(seen({ relays: 0, through: [], seenAt: [] }), undefined)
-  assert.match(seen({ relays: 1, through: [], seenAt: [] }) ?? '', /No relay elsewhere answers/)
+  assert.equal(seen({ relays: 0, through: [], seenAt: [], knocks: [] }), undefined)
+  assert.match(seen({ relays: 1, through: [], seenAt: [], knocks: [] }) ?? '', /No relay elsewhere answers/)
   const through = ['https://relay.example.org']
-  const nat = seen({ relays: 1, through, seenAt: ['203.0.113.7' as IpAddress] })
-  assert.match(nat ?? '', /behind a NAT.* 203\.0\.113\.7: .* through relay https:\/\/relay\.example\.org/)
-  assert.match(seen({ relays: 1, through, seenAt: ['2001:db8::5' as IpAddress] }) ?? '', /directly where no firewall/)
+  const line = (address: string, ...outcomes: readonly KnockResult['outcome'][]) =>
+    seen({
+      relays: 1,
+      through,
+      seenAt: [address as IpAddress],
+      knocks: outcomes.map((outcome, i) => ({
+        relay: `a${i}bcdef0123` as NodeId,
+        at: endpointOf(address as IpAddress, 7480),
+        outcome,
+      })),
+    })
+  assert.equal(
+    line('2001:db8::5', 'answered'),
+    'Reached from outside: yes, at [2001:db8::5]:7480 (tested by relay a0bcdef0).',
+  )
+  assert.match(
+    line('203.0.113.7', 'silent', 'answered') ?? '',
+    /yes, at 203\.0\.113\.7:7480 \(tested by relay a1bcdef0\); --public-url http:\/\/203\.0\.113\.7:7480 /,
+  )
+  assert.equal(
+    line('203.0.113.7', 'refused'),
+    'Reached from outside: no, nothing listens at 203.0.113.7:7480 (tested by relay a0bcdef0), behind a NAT or firewall; devices elsewhere come through relay https://relay.example.org.',
+  )
+  assert.match(line('2001:db8::5', 'silent') ?? '', /no, nothing answers at .* behind a firewall;/)
+  assert.match(line('203.0.113.7', 'other') ?? '', /no, something else answers at /)
+  assert.match(
+    line('203.0.113.7', 'older-relay') ?? '',
+    /not tested, for relay a0bcdef0 is of an older version; a NAT shows it as 203\.0\.113\.7; .* through relay https:/,
+  )
+  for (const outcome of ['not-outside', 'too-often', 'untold', 'https'] as const)
+    assert.match(
+      line('2001:db8::5', outcome) ?? '',
+      /^Reached from outside: not tested, for relay a0bcdef0 (?!undefined)/,
+    )
 })
 
 test('the announcement holds the command to type, the code, and what this machine is', () => {
@@ -52,7 +85,7 @@ function announcement(node: Announcement['node']): Announcement {
     mesh: '0123456789abcdef',
     reachableAt: ['192.168.1.5:7480'],
     port: 7480,
-    outside: { relays: 0, through: [], seenAt: [] },
+    outside: { relays: 0, through: [], seenAt: [], knocks: [] },
     created: { id: '1', link: 'weft://abc', expires: '2030-01-01T00:00:00.000Z', reusable: false },
     node,
   }

@@ -1,9 +1,11 @@
 import type { Server } from 'node:http'
 import { type IpAddress, parseIp } from '@weft/base'
 import { hangUp, type ListenAddress, listenOn } from '@weft/relay/listening'
+import { KNOCK_PATH } from '@weft/relay-protocol'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { ChannelServer } from './channel-server.ts'
 import type { Counters } from './counters.ts'
+import type { Knocks } from './knocks.ts'
 import type { RelayHandler } from './relay-beside.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
@@ -13,12 +15,17 @@ const CHANNEL_VERSION = 1
 /** Sockets of all kinds, above what channels are bounded to. */
 const MAX_SOCKETS = 25_000
 
+interface ServedParts {
+  readonly channels: ChannelServer
+  readonly knocks: Knocks
+  readonly relay?: RelayHandler
+}
+
 /** HTTP for people and programs that look after the coordinator; nodes upgrade to the channel. */
 export class HttpServer {
   readonly #app: FastifyInstance<Server>
 
-  #channels: ChannelServer | undefined
-  #relay: RelayHandler | undefined
+  #parts: ServedParts | undefined
 
   constructor(counters: Counters) {
     this.#app = Fastify({
@@ -34,21 +41,24 @@ export class HttpServer {
       },
     })
     this.#app.get('/healthz', (_request, reply) => {
-      const isReady = this.#channels !== undefined
+      const isReady = this.#parts !== undefined
       return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'starting', channel: CHANNEL_VERSION })
     })
+    this.#app.get<{ Params: { token: string } }>(`${KNOCK_PATH}:token`, ({ params }, reply) =>
+      reply.code(this.#parts?.knocks.heard(params.token) ? 204 : 404).send(),
+    )
     this.#app.server.maxConnections = MAX_SOCKETS
     this.#app.server.on('upgrade', (request, socket, head) => {
-      if (this.#channels === undefined) socket.destroy()
-      else if (this.#relay?.serves(request)) this.#relay.upgrade(request, socket, head)
-      else this.#channels.upgrade(request, socket, head)
+      const { channels, relay } = this.#parts ?? {}
+      if (relay?.serves(request)) relay.upgrade(request, socket, head)
+      else if (channels === undefined) socket.destroy()
+      else channels.upgrade(request, socket, head)
     })
   }
 
   /** From now on nodes are let in. */
-  serve(channels: ChannelServer, relay?: RelayHandler): void {
-    this.#channels = channels
-    this.#relay = relay
+  serve(parts: ServedParts): void {
+    this.#parts = parts
   }
 
   /** Where it listens then. @throws {ListenError} */

@@ -4,12 +4,14 @@ import { MAX_RELAYS, type NetmapRelay, type Params, type RelaySummary, type Resu
 import type { AccountId, PublicKey } from '@weft/keys'
 import type { RelayRow, StoreTransaction } from '@weft/storage'
 import type { Coordinator } from './coordinator.ts'
+import type { KnockResult } from './knocks.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusal } from './refusal.ts'
 import type { RelayVisits } from './relay-visits.ts'
 
-/** In ms: a start waits no longer for a relay. */
-const OUTSIDE_MS = 3_000
+/** In ms: a start waits no longer for a relay, and for what one finds that knocks at the coordinator's port. */
+const CONNECT_MS = 3_000
+const KNOCK_MS = 5_000
 
 export interface SeenFromOutside {
   /** Elsewhere, of the mesh. */
@@ -18,6 +20,8 @@ export interface SeenFromOutside {
   readonly through: readonly string[]
   /** The addresses that they hear it from. */
   readonly seenAt: readonly IpAddress[]
+  /** What they found at the coordinator's port there. */
+  readonly knocks: readonly KnockResult[]
 }
 
 /** The relays of the mesh: the one beside the coordinator, and those that its owner added. */
@@ -62,14 +66,23 @@ export class MeshRelays {
     return sorted.flatMap(({ places }) => places.slice(0, 1))
   }
 
+  /** Once a relay has told, or none does in time. */
   async outside(): Promise<SeenFromOutside> {
-    const until = performance.now() + OUTSIDE_MS
-    while (this.#added.length > 0 && this.#visits.seenAt().length === 0 && performance.now() < until) await sleep(50)
+    await this.#wait(CONNECT_MS, () => this.#visits.seenAt().length > 0)
+    await this.#wait(KNOCK_MS, () => {
+      const outcomes = this.#visits.knocked().map(({ outcome }) => outcome)
+      return outcomes.includes('answered') || !outcomes.includes('untold')
+    })
+    return this.outsideNow()
+  }
+
+  outsideNow(): SeenFromOutside {
     const connected = this.#added.filter(({ id }) => this.#visits.standing(id).state === 'connected')
     return {
       relays: this.#added.length,
       through: connected.flatMap(({ places }) => places.slice(0, 1)),
       seenAt: [...new Set(this.#visits.seenAt())],
+      knocks: this.#visits.knocked(),
     }
   }
 
@@ -98,6 +111,11 @@ export class MeshRelays {
       )
     await this.#change(account, (transaction) => transaction.removeRelay(found.id))
     return { id: found.id, places: found.places }
+  }
+
+  async #wait(most: number, isDone: () => boolean): Promise<void> {
+    const until = performance.now() + most
+    while (this.#added.length > 0 && !isDone() && performance.now() < until) await sleep(50)
   }
 
   async #change(account: AccountId, work: (transaction: StoreTransaction) => Promise<void>): Promise<void> {

@@ -6,18 +6,21 @@ import type { RelayClientState } from '@weft/relay-protocol'
 import type { RelayRow } from '@weft/storage'
 import type { WebSocket } from 'ws'
 import { answerCaller } from './caller-socket.ts'
+import type { KnockResult, Knocks } from './knocks.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Refusal } from './refusal.ts'
 
 /** Whom a relay may have the coordinator come for: of each relay, so many at once and a second. */
 const CALLS = { burst: 256, perSecond: 32 }
+/** A port may be forwarded while the coordinator runs. In ms; a relay takes 30 s as often enough. */
+const KNOCK_EVERY_MS = 600_000
 /** Whoever asked waits 10 s. */
 const CHECK_MS = 7_000
 
 interface Visit {
   readonly link: RelayLink
-  /** The address that the relay hears this machine from. */
-  seenAt?: IpAddress
+  readonly knocking: NodeJS.Timeout
+  welcome?: RelayWelcome
   standing: Pick<RelaySummary, 'state' | 'rttMs' | 'reason'>
 }
 
@@ -25,6 +28,7 @@ interface VisitOptions {
   readonly coordinatorKey: PrivateKey<'coordinator'>
   /** A socket that a device opened at a relay, and its address as the relay says. */
   readonly onCaller: (socket: WebSocket, source: IpAddress) => void
+  readonly knocks: Knocks
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -56,10 +60,12 @@ export class RelayVisits {
   /** Keeps a connection to each of them, and to no other. */
   keep(relays: readonly RelayRow[]): void {
     const wanted = new Set(relays.map(({ id }) => id))
-    for (const [id, { link }] of this.#visits) {
+    for (const [id, { link, knocking }] of this.#visits) {
       if (wanted.has(id)) continue
       link.stop()
+      clearInterval(knocking)
       this.#visits.delete(id)
+      this.#options.knocks.forget(id)
     }
     for (const { id, places } of relays) {
       const visit = this.#visits.get(id)
@@ -76,9 +82,12 @@ export class RelayVisits {
 
   /** The addresses that connected relays hear this machine from. */
   seenAt(): readonly IpAddress[] {
-    return [...this.#visits.values()].flatMap(({ standing, seenAt }) =>
-      standing.state === 'connected' && seenAt !== undefined ? [seenAt] : [],
-    )
+    return this.#connected().flatMap(({ welcome }) => welcome?.seenAt ?? [])
+  }
+
+  /** What connected relays found, who were asked to knock at the coordinator's port. */
+  knocked(): readonly KnockResult[] {
+    return this.#connected().flatMap(({ welcome }) => (welcome && this.#options.knocks.resultOf(welcome.relay)) ?? [])
   }
 
   standing(relay: NodeId): Visit['standing'] {
@@ -89,17 +98,28 @@ export class RelayVisits {
     this.keep([])
   }
 
+  #connected(): readonly Visit[] {
+    return [...this.#visits.values()].filter(({ standing }) => standing.state === 'connected')
+  }
+
+  #askToKnock({ link, welcome }: Visit): void {
+    const knock = welcome && this.#options.knocks.begin(welcome)
+    if (knock !== undefined) link.knock(knock.token, knock.port)
+  }
+
   #visit(relay: NodeId, places: readonly string[]): Visit {
     const calls = new RateLimit(CALLS)
     const visit: Visit = {
       standing: { state: 'away' },
+      knocking: setInterval(() => this.#askToKnock(visit), KNOCK_EVERY_MS).unref(),
       link: this.#open(
         places,
         {
           onState: (state) => this.#onState(relay, visit, state),
-          onWelcome: ({ seenAt }) => {
-            visit.seenAt = seenAt
+          onWelcome: (welcome) => {
+            visit.welcome = welcome
           },
+          onKnocked: (token, outcome) => this.#options.knocks.told(relay, token, outcome),
           onCaller: (place, { token, source }) => {
             if (calls.take(this.#options.clock().instant)) void this.#comeFor(place, token, source)
           },
@@ -118,7 +138,10 @@ export class RelayVisits {
   #onState(relay: NodeId, visit: Visit, state: RelayClientState): void {
     const isNew = visit.standing.state !== state.state
     if (isNew) this.#options.logger.info(`relay ${state.state}`, { relay })
-    if (isNew && state.state === 'connected') visit.link.revoke(this.#revocations)
+    if (isNew && state.state === 'connected') {
+      visit.link.revoke(this.#revocations)
+      this.#askToKnock(visit)
+    }
     if (state.state === 'away') visit.standing = { state: 'away', reason: state.reason }
     else visit.standing = { state: 'connected', ...(state.rttMs === undefined ? {} : { rttMs: state.rttMs }) }
   }

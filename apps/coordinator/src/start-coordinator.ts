@@ -20,6 +20,7 @@ import { Counters } from './counters.ts'
 import { HttpServer } from './http-server.ts'
 import { secondsOf } from './join.ts'
 import { DEFAULT_LINK_SECONDS, isoTime, type LinkWish } from './join-links.ts'
+import { Knocks, type PublicPort } from './knocks.ts'
 import { type MeshFiles, newEpoch, openMeshFiles } from './mesh-files.ts'
 import { MeshRelays, netmapRelayOf, type SeenFromOutside } from './mesh-relays.ts'
 import { type MeshState, meshStateOf } from './mesh-state.ts'
@@ -67,7 +68,7 @@ export interface RunningCoordinator {
   readonly holdsRoot: boolean
   /** As a user would type them, the public URL first. */
   readonly reachableAt: readonly string[]
-  /** How it is seen by the relays elsewhere, once the first of them answers, or none does within 3 s. */
+  /** How it is seen by the relays elsewhere, once one has told whether it reaches it, or none does within 8 s. */
   outside(): Promise<SeenFromOutside>
   /** In the name of the first account. A link printed at start revokes the last such one, where it is unused. */
   createLink(wish?: LinkOptions): Promise<CreatedLink>
@@ -111,8 +112,10 @@ async function start(
   const relay = options.relay?.open({ mesh: files.mesh.id, id: relayId })
   if (relay !== undefined) started.defer(() => relay.close())
   const beside = options.relay === undefined ? [] : relayInNetmap(relayId, direct(), options.relay.stunPort)
+  const knocks = new Knocks({ port: publicPort(bound.port, publicUrl), random: systemRandom, logger })
   const visits = new RelayVisits({
     ...files,
+    knocks,
     onCaller: (socket, source) => channels.brought(socket, source),
     clock,
     logger,
@@ -167,6 +170,7 @@ async function start(
     channels: channels.size,
     refused: counters.read(),
     relays: relays.list().relays,
+    outside: relays.outsideNow(),
     ...(relay === undefined ? {} : { relay: relay.status() }),
   })
   const metrics = () => coordinatorMetrics(status())
@@ -185,7 +189,7 @@ async function start(
     mode: 0o600,
   })
   started.defer(() => control.close())
-  http.serve(channels, relay)
+  http.serve({ channels, knocks, ...(relay === undefined ? {} : { relay }) })
   logger.info('coordinator started', { mesh: files.mesh.id, devices: coordinator.state.devices.size })
   return {
     address: bound,
@@ -246,6 +250,13 @@ function endpointsNow(
   const addresses = localAddresses().map(({ address }) => address)
   const meshPrefixes = [mesh.addressRange, meshPrefix(mesh.rootKey, nativeCrypto)]
   return linkEndpoints({ ...bound, addresses, mesh: meshPrefixes, publicUrl })
+}
+
+function publicPort(bound: number, publicUrl: string | undefined): PublicPort {
+  const url = publicUrl === undefined ? undefined : new URL(publicUrl)
+  if (url === undefined) return { port: bound, isHttps: false }
+  const isHttps = url.protocol === 'https:'
+  return { port: Number(url.port) || (isHttps ? 443 : 80), isHttps }
 }
 
 const textOf = (endpoint: LinkEndpoint): string =>

@@ -115,7 +115,9 @@ describe('a coordinator behind a NAT', () => {
     assert.deepEqual(endpoints.at(-1), { kind: 'url', url: relay.url })
     assert.equal(endpoints[0]?.kind, 'endpoint')
     const outside = await world.coordinator.running.outside()
-    assert.deepEqual(outside, { relays: 1, through: [relay.url], seenAt: ['127.0.0.1'] })
+    const at = `127.0.0.1:${world.coordinator.port}`
+    const knocks = [{ relay: relay.running.id, at, outcome: 'not-outside' }]
+    assert.deepEqual(outside, { relays: 1, through: [relay.url], seenAt: ['127.0.0.1'], knocks })
   })
 
   it('that is away is not answered for: who comes to the relay is told to come later', async () => {

@@ -5,6 +5,7 @@ import { nativeCrypto, systemRandom } from '@weft/crypto'
 import { type Caller, type Client, type HubOptions, type HubOutput, RelayHub, SWEEP_EVERY } from '@weft/relay-protocol'
 import type { RawData, WebSocket } from 'ws'
 import { Callers } from './callers.ts'
+import { knock } from './knock.ts'
 import { hangUp } from './listening/index.ts'
 import { originOf } from './origin-limits.ts'
 import { takeUpgrades } from './take-upgrades.ts'
@@ -12,7 +13,7 @@ import { takeUpgrades } from './take-upgrades.ts'
 const PATH = '/v1/relay'
 /** As at the coordinator itself. */
 const CHANNEL_PATH = '/v1/channel'
-const SUBPROTOCOL = 'weft.relay.1'
+const SUBPROTOCOLS = ['weft.relay.2', 'weft.relay.1'] as const satisfies readonly string[]
 /** Until a connection is a member's, in ms. */
 const ADMISSION_MS = 10_000
 /** Nodes say something at least every 25 s. */
@@ -54,7 +55,7 @@ export class RelayServer {
   /** Reasons that the log has told of. */
   readonly #told = new Set<string>()
   readonly #limits: RelayLimits
-  readonly #sockets = takeUpgrades(SUBPROTOCOL)
+  readonly #sockets = takeUpgrades(...SUBPROTOCOLS)
   readonly #connections = new Map<Client, Connection>()
   /** At a relay elsewhere. */
   readonly #callers: Callers | undefined
@@ -174,7 +175,7 @@ export class RelayServer {
 
   #refusalOf(request: IncomingMessage, origin: string): string | undefined {
     const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',')
-    if (!offered.some((name) => name.trim() === SUBPROTOCOL)) return '400 Bad Request'
+    if (!offered.some((name) => SUBPROTOCOLS.some((each) => each === name.trim()))) return '400 Bad Request'
     const isFull =
       this.#isClosing ||
       this.#connections.size >= this.#limits.connections ||
@@ -239,12 +240,21 @@ export class RelayServer {
       case 'answered':
         this.#onAnswered(output.client, output.caller)
         return
+      case 'knock':
+        void this.#knock(output)
+        return
       case 'close':
         this.#end(output.client, POLICY, output.detail ?? output.reason)
         return
       default:
         assertNever(output)
     }
+  }
+
+  async #knock({ client, token, at }: Extract<HubOutput, { kind: 'knock' }>): Promise<void> {
+    const outcome = await knock(at, token)
+    this.#hub.knocked(client, token, outcome)
+    this.#drain()
   }
 
   /** Sends what waits, as long as the system takes it. */

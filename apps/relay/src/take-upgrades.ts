@@ -1,13 +1,13 @@
 import { MAX_MESSAGE } from '@weft/relay-protocol'
 import { WebSocketServer } from 'ws'
 
-/** WebSockets of that subprotocol, for upgrades that a server hands over. */
-export function takeUpgrades(subprotocol: string): WebSocketServer {
+/** WebSockets of one of these subprotocols, the best first, for upgrades that a server hands over. */
+export function takeUpgrades(...subprotocols: readonly string[]): WebSocketServer {
   return new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE,
     perMessageDeflate: false,
     clientTracking: false,
-    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+    handleProtocols: (offered) => subprotocols.find((each) => offered.has(each)) ?? false,
   })
 }

@@ -28,6 +28,7 @@ export {
   type IpScope,
   ipBytes,
   ipFromBytes,
+  isPrivate,
   type Prefix,
   parseEndpoint,
   parseIp,

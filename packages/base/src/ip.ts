@@ -47,6 +47,12 @@ export function scopeOf(address: IpAddress): IpScope {
   }
 }
 
+/** RFC 1918, RFC 6598, RFC 4193. */
+const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'] as string[] as Prefix[]
+
+/** Whether it means another machine in each network. */
+export const isPrivate = (address: IpAddress): boolean => PRIVATE.some((prefix) => prefixContains(prefix, address))
+
 /** The prefix, or `undefined` where the text is none or has host bits set. */
 export function parsePrefix(text: string): Prefix | undefined {
   const slash = text.lastIndexOf('/')

@@ -9,6 +9,7 @@ import {
   hostPrefix,
   ipBytes,
   ipFromBytes,
+  isPrivate,
   parseEndpoint,
   parseIp,
   parsePrefix,
@@ -123,4 +124,11 @@ test('an endpoint in bytes is its address and its port', () => {
   }
   assert.equal(bytesOf('192.0.2.1:7481'), 'c00002011d39')
   assert.equal(bytesOf('[2001:db8::1]:65535'), '20010db8000000000000000000000001ffff')
+})
+
+test('a private address means another machine in each network', () => {
+  for (const text of ['10.0.0.1', '172.31.255.255', '192.168.1.1', '100.127.0.1', 'fd00::1'])
+    assert.ok(isPrivate(parseIp(text) ?? assert.fail()), text)
+  for (const text of ['172.32.0.1', '100.128.0.1', '192.169.0.1', '203.0.113.7', '2001:db8::1'])
+    assert.ok(!isPrivate(parseIp(text) ?? assert.fail()), text)
 })

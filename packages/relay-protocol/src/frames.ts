@@ -23,6 +23,8 @@ const WELCOME = 10
 const REVOCATION = 11
 const CALLER = 12
 const ANSWER = 13
+const KNOCK = 14
+const KNOCKED = 15
 
 const NODE_ID_LENGTH = 16
 export const NONCE_LENGTH = 32
@@ -38,6 +40,19 @@ const ADDRESSED = 1 + ADDRESS_LENGTH
 const WELCOME_LENGTH = 2 + ADDRESSED
 /** Of who waits for the coordinator at a relay: nobody guesses one. */
 export const CALL_TOKEN_LENGTH = 16
+/** The coordinator answers 204 to a GET of it, with a token of its own in hexadecimal behind, and else 404. */
+export const KNOCK_PATH = '/v1/knock/'
+/** What the relay says at the coordinator's port, so that this knows that it was meant. */
+export const KNOCK_TOKEN_LENGTH = 16
+const KNOCK_LENGTH = KNOCK_TOKEN_LENGTH + 2
+const KNOCKED_LENGTH = KNOCK_TOKEN_LENGTH + 1
+/** By number on the wire, from 1. */
+const KNOCK_OUTCOMES = ['answered', 'refused', 'silent', 'other', 'not-outside', 'too-often'] as const
+/**
+ * What a relay found at the coordinator's port: it answered as asked; the connection was refused; nobody spoke in time; somebody
+ * else did. Or why it did not try: the coordinator comes from an address that does not lead to it from everywhere; it was asked too often.
+ */
+export type KnockOutcome = (typeof KNOCK_OUTCOMES)[number]
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** Ids are bytes here, as they are on the wire: a relay makes no text of them for every frame. */
@@ -64,6 +79,10 @@ export type Frame =
   | { readonly kind: 'caller'; readonly token: Uint8Array; readonly source: IpAddress }
   /** From the coordinator, on a connection of its own in place of an admission: from then on it is the caller's. */
   | { readonly kind: 'answer'; readonly token: Uint8Array }
+  /** From the coordinator: whether that TCP port is reached at the address that it comes from. Only where both speak version 2. */
+  | { readonly kind: 'knock'; readonly token: Uint8Array; readonly port: number }
+  /** To the coordinator, with the token that it gave. */
+  | { readonly kind: 'knocked'; readonly token: Uint8Array; readonly outcome: KnockOutcome }
 
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
@@ -93,6 +112,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
       return framed(REVOCATION, frame.bytes)
     case 'answer':
       return framed(ANSWER, frame.token)
+    case 'knock':
+      return framed(KNOCK, frame.token, portBytes(frame.port))
+    case 'knocked':
+      return framed(KNOCKED, frame.token, Uint8Array.of(1 + KNOCK_OUTCOMES.indexOf(frame.outcome)))
   }
 }
 
@@ -142,6 +165,10 @@ function frameOf(type: number, body: Uint8Array): Frame | undefined {
       return body.length === CALL_TOKEN_LENGTH + ADDRESSED ? readCaller(body) : undefined
     case ANSWER:
       return body.length === CALL_TOKEN_LENGTH ? { kind: 'answer', token: body } : undefined
+    case KNOCK:
+      return body.length === KNOCK_LENGTH ? readKnock(body) : undefined
+    case KNOCKED:
+      return body.length === KNOCKED_LENGTH ? readKnocked(body) : undefined
     default:
       return undefined
   }
@@ -155,6 +182,16 @@ function readWelcome(body: Uint8Array): Frame | undefined {
 function readCaller(body: Uint8Array): Frame | undefined {
   const source = readAddress(body.subarray(CALL_TOKEN_LENGTH))
   return source && { kind: 'caller', token: body.subarray(0, CALL_TOKEN_LENGTH), source }
+}
+
+function readKnock(body: Uint8Array): Frame | undefined {
+  const port = viewOf(body).getUint16(KNOCK_TOKEN_LENGTH)
+  return port === 0 ? undefined : { kind: 'knock', token: body.subarray(0, KNOCK_TOKEN_LENGTH), port }
+}
+
+function readKnocked(body: Uint8Array): Frame | undefined {
+  const outcome = KNOCK_OUTCOMES[(body[KNOCK_TOKEN_LENGTH] ?? 0) - 1]
+  return outcome && { kind: 'knocked', token: body.subarray(0, KNOCK_TOKEN_LENGTH), outcome }
 }
 
 function portBytes(port: number): Uint8Array {

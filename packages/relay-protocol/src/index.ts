@@ -6,8 +6,9 @@ export type {
   RelayClientOptions,
   RelayClientOutput,
   RelayClientState,
+  RelayVersion,
 } from './client-interface.ts'
-export { MAX_MESSAGE } from './frames.ts'
+export { KNOCK_PATH, KNOCK_TOKEN_LENGTH, type KnockOutcome, MAX_MESSAGE } from './frames.ts'
 export { RelayClient } from './relay-client.ts'
 export {
   type Caller,

@@ -16,7 +16,7 @@ import {
 } from '@weft/base'
 import type { NodeId } from '@weft/keys'
 import { admissionOf } from './admission.ts'
-import type { RelayClientInput, RelayClientOptions, RelayClientOutput } from './client-interface.ts'
+import type { RelayClientInput, RelayClientOptions, RelayClientOutput, RelayVersion } from './client-interface.ts'
 import { decodeFrames, encodeFrame, type Frame, MAX_DATAGRAM } from './frames.ts'
 
 /** From the try to connect to the admission. */
@@ -37,6 +37,14 @@ interface Proof {
   readonly until: Instant
 }
 
+interface Attempt {
+  readonly version: RelayVersion
+  /** Which answers there. */
+  readonly relay: NodeId | undefined
+}
+
+const UNOPENED: Attempt = { version: 1, relay: undefined }
+
 /**
  * stopped · connecting: all places are tried side by side, and the first that admits this node wins · connected ·
  * waiting: until the next try, ever longer.
@@ -45,14 +53,14 @@ type Phase =
   | { readonly kind: 'stopped' }
   | {
       readonly kind: 'connecting'
-      /** With the relay that answers there. */
-      readonly attempts: Map<number, NodeId | undefined>
+      readonly attempts: Map<number, Attempt>
       readonly until: Instant
       reason: string
     }
   | {
       readonly kind: 'connected'
       readonly connection: number
+      readonly version: RelayVersion
       readonly since: Instant
       pingAt: Instant
       proof: Proof | undefined
@@ -92,6 +100,10 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
       case 'places':
         this.#onPlaces(input.places, now.instant)
         break
+      case 'opened':
+        if (phase.kind === 'connecting' && phase.attempts.has(input.connection))
+          phase.attempts.set(input.connection, { ...UNOPENED, version: input.version })
+        break
       case 'closed':
         this.#onClosed(input.connection, input.reason ?? 'the connection was closed', now.instant)
         break
@@ -103,6 +115,9 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
         break
       case 'revoke':
         if (phase.kind === 'connected') this.#send(phase.connection, { kind: 'revocation', bytes: input.revocation })
+        break
+      case 'knock':
+        if (phase.kind === 'connected' && phase.version >= 2) this.#send(phase.connection, input)
         break
       case 'doubt':
         this.#onDoubt(now.instant)
@@ -142,10 +157,10 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
   }
 
   #connect(now: Instant): void {
-    const attempts = new Map<number, NodeId | undefined>()
+    const attempts = new Map<number, Attempt>()
     for (const place of this.#places) {
       const connection = this.#nextConnection++
-      attempts.set(connection, undefined)
+      attempts.set(connection, UNOPENED)
       this.#outputs.push({ kind: 'connect', connection, place })
     }
     this.#phase = { kind: 'connecting', attempts, until: later(now, CONNECT_TIMEOUT), reason: 'it does not answer' }
@@ -189,14 +204,14 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
     if (this.#phase.kind !== 'connecting') return
     const { attempts } = this.#phase
     const isMember = this.#options.visitor.kind === 'member'
-    const relay = attempts.get(connection)
+    const { version, relay } = attempts.get(connection) ?? UNOPENED
     if (frame.kind === 'challenge' && relay === undefined) {
-      attempts.set(connection, idOf(frame.relay))
+      attempts.set(connection, { version, relay: idOf(frame.relay) })
       this.#onChallenge(connection, frame, now)
-    } else if (frame.kind === 'admitted' && isMember) this.#onAdmitted(connection, now)
+    } else if (frame.kind === 'admitted' && isMember) this.#onAdmitted(connection, version, now)
     else if (frame.kind === 'welcome' && !isMember && relay !== undefined) {
-      this.#outputs.push({ ...frame, relay })
-      this.#onAdmitted(connection, now)
+      this.#outputs.push({ ...frame, relay, version })
+      this.#onAdmitted(connection, version, now)
     }
   }
 
@@ -223,6 +238,9 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
         if (this.#options.visitor.kind === 'coordinator')
           this.#outputs.push({ ...frame, connection: phase.connection, token: frame.token.slice() })
         break
+      case 'knocked':
+        if (this.#options.visitor.kind === 'coordinator') this.#outputs.push({ ...frame, token: frame.token.slice() })
+        break
       case 'draining':
         this.#fail('the relay is closing', now)
         break
@@ -231,11 +249,12 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
     }
   }
 
-  #onAdmitted(connection: number, now: Instant): void {
+  #onAdmitted(connection: number, version: RelayVersion, now: Instant): void {
     this.#closeAll(connection)
     const phase: Connected = {
       kind: 'connected',
       connection,
+      version,
       since: now,
       pingAt: later(now, PING_EVERY),
       proof: undefined,

@@ -1,10 +1,14 @@
 import {
+  type Endpoint,
+  endpointOf,
   fromHex,
   type IpAddress,
   invariant,
+  isPrivate,
   type Now,
   type Random,
   randomBytes,
+  scopeOf,
   seconds,
   toHex,
   type WallTime,
@@ -14,7 +18,15 @@ import { type ChainKeys, IdentityError, RevocationList } from '@weft/identity'
 import type { CryptoProvider, MeshId, NodeId, PublicKey } from '@weft/keys'
 import { isCoordinator, verifyMembership } from './admission.ts'
 import { Allowance, type Rate } from './allowance.ts'
-import { CALL_TOKEN_LENGTH, decodeFrames, encodeFrame, type Frame, MAX_MESSAGE, NONCE_LENGTH } from './frames.ts'
+import {
+  CALL_TOKEN_LENGTH,
+  decodeFrames,
+  encodeFrame,
+  type Frame,
+  type KnockOutcome,
+  MAX_MESSAGE,
+  NONCE_LENGTH,
+} from './frames.ts'
 import { Outbox } from './outbox.ts'
 
 /** One connection, numbered by its owner. */
@@ -27,12 +39,15 @@ export interface HubLimits {
   readonly bytes: Rate
   /** Datagrams for nodes that are not here: each is answered. */
   readonly absent: Rate
+  /** How often the relay looks whether the coordinator is reached from outside. */
+  readonly knocks: Rate
 }
 
 export const defaultHubLimits: HubLimits = {
   outbox: 512 * 1024,
   bytes: { burst: 16 * 1024 * 1024, perSecond: 256 * 1024 * 1024 },
   absent: { burst: 20, perSecond: 5 },
+  knocks: { burst: 4, perSecond: 1 / 30 },
 }
 
 /** Why a connection ends, or what went no further. */
@@ -59,6 +74,8 @@ export type HubOutput =
   | { readonly kind: 'admitted'; readonly client: Client; readonly node?: NodeId }
   /** The client is the coordinator's answer to the caller, and no client any more: what either says is for the other. */
   | { readonly kind: 'answered'; readonly client: Client; readonly caller: Caller }
+  /** To see whether somebody answers to the token there; `knocked` tells it. */
+  | { readonly kind: 'knock'; readonly client: Client; readonly token: Uint8Array; readonly at: Endpoint }
   | { readonly kind: 'close'; readonly client: Client; readonly reason: HubEvent; readonly detail?: string }
 
 type State =
@@ -107,6 +124,7 @@ export class RelayHub {
   readonly #connections = new Map<Client, Connection>()
   readonly #byNode = new Map<string, Connection>()
   #coordinator: Connection | undefined
+  readonly #knocks: Allowance
   readonly #callers = new Map<string, Caller>()
   readonly #outputs: HubOutput[] = []
   readonly #counts = new Map<HubEvent, number>()
@@ -118,6 +136,7 @@ export class RelayHub {
     const id = fromHex(options.id)
     invariant(id !== undefined, 'a relay has an id')
     this.#id = id
+    this.#knocks = new Allowance(this.#limits.knocks)
     this.#revocations = new RevocationList(options.mesh, options.crypto)
   }
 
@@ -172,6 +191,12 @@ export class RelayHub {
     for (const [token, waiting] of this.#callers) if (waiting === caller) this.#callers.delete(token)
   }
 
+  /** What was found where a `knock` led. */
+  knocked(client: Client, token: Uint8Array, outcome: KnockOutcome): void {
+    const connection = this.#connections.get(client)
+    if (connection?.state.kind === 'coordinator') this.#say(connection, { kind: 'knocked', token, outcome })
+  }
+
   closed(client: Client): void {
     const connection = this.#connections.get(client)
     if (connection === undefined) return
@@ -218,6 +243,7 @@ export class RelayHub {
     else if ((state.kind === 'admitted' || state.kind === 'coordinator') && frame.kind === 'ping')
       this.#say(connection, { kind: 'pong', token: frame.token.slice() })
     else if (state.kind === 'coordinator' && frame.kind === 'revocation') this.revoke([frame.bytes], now)
+    else if (state.kind === 'coordinator' && frame.kind === 'knock') this.#onKnock(connection, frame, now)
     else if (state.kind !== 'over') this.#close(connection, 'message-malformed')
   }
 
@@ -269,6 +295,15 @@ export class RelayHub {
     this.#coordinator = connection
     this.#say(connection, { kind: 'welcome', stunPort: elsewhere.stunPort, seenAt: seenAt ?? UNKNOWN_ADDRESS })
     this.#outputs.push({ kind: 'admitted', client: connection.client })
+  }
+
+  /** Nobody but who asks is knocked at: a relay is no tool to look at the ports of others. */
+  #onKnock({ client, seenAt }: Connection, { token, port }: Extract<Frame, { kind: 'knock' }>, now: Now): void {
+    const own = token.slice()
+    if (seenAt === undefined || scopeOf(seenAt) !== 'other' || isPrivate(seenAt))
+      this.knocked(client, own, 'not-outside')
+    else if (!this.#knocks.take(1, now.instant)) this.knocked(client, own, 'too-often')
+    else this.#outputs.push({ kind: 'knock', client, token: own, at: endpointOf(seenAt, port) })
   }
 
   /** Whether it is new. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { concatBytes, type IpAddress, toHex } from '@weft/base'
 import fc from 'fast-check'
-import { decodeFrames, encodeFrame, type Frame, MAX_DATAGRAM } from '../src/frames.ts'
+import { decodeFrames, encodeFrame, type Frame, type KnockOutcome, MAX_DATAGRAM } from '../src/frames.ts'
 import { Outbox } from '../src/outbox.ts'
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 })
@@ -32,6 +32,12 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('caller' as const), token: id, source: anyAddress }),
   fc.record({ kind: fc.constant('answer' as const), token: id }),
+  fc.record({ kind: fc.constant('knock' as const), token: id, port: fc.integer({ min: 1, max: 65_535 }) }),
+  fc.record({
+    kind: fc.constant('knocked' as const),
+    token: id,
+    outcome: fc.constantFrom<KnockOutcome[]>('answered', 'refused', 'silent', 'other', 'not-outside', 'too-often'),
+  }),
 )
 
 test('frames that follow each other are read as they were written', () => {

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { concatBytes, fromHex, type IpAddress, milliseconds, seconds, toHex, utf8 } from '@weft/base'
+import { concatBytes, type Endpoint, fromHex, type IpAddress, milliseconds, seconds, toHex, utf8 } from '@weft/base'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { createCertificate, createRevocation, encodeChain } from '@weft/identity'
 import { meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
-import { defaultHubLimits, type HubLimits, RelayClient, type RelayClientOutput, RelayHub } from '@weft/relay-protocol'
+import {
+  defaultHubLimits,
+  type HubLimits,
+  RelayClient,
+  type RelayClientOutput,
+  RelayHub,
+  type RelayVersion,
+} from '@weft/relay-protocol'
 import { ManualClock, seededRandom } from '@weft/testing'
 
 const RELAY = '00112233445566778899aabbccddeeff' as NodeId
@@ -180,7 +187,7 @@ test('the coordinator is let in by its key, is told what the relay knows, and is
   const world = new World()
   const coordinator = world.node({ coordinator: world.coordinatorKey })
   assert.match(coordinator.state, /^connected/)
-  assert.equal(coordinator.welcome, 'true 3478 192.0.2.9')
+  assert.equal(coordinator.welcome, 'true 3478 192.0.2.9 2')
   assert.equal(world.hub.nodes, 0)
   coordinator.send(world.node(), 'a datagram')
   assert.match(coordinator.state, /^away/)
@@ -233,6 +240,65 @@ test('who calls the coordinator at the relay is answered once, by who has the to
   assert.equal(world.hub.take(901), undefined)
 })
 
+test('the coordinator asks whether it is reached, and the relay knocks where it comes from, at the port that was asked for', () => {
+  const world = new World()
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  coordinator.knock(8443)
+  assert.deepEqual(world.knocks, ['192.0.2.9:8443'])
+  assert.deepEqual(coordinator.knocked, ['silent'])
+})
+
+test('nobody is knocked at who comes from an address that does not lead to it from everywhere', () => {
+  for (const address of [
+    '192.168.1.7',
+    '127.0.0.1',
+    '100.64.0.1',
+    '169.254.1.1',
+    'fe80::1',
+    'fd00::1',
+    'ff02::1',
+    '::',
+  ]) {
+    const world = new World()
+    world.seenAt = address as IpAddress
+    const coordinator = world.node({ coordinator: world.coordinatorKey })
+    coordinator.knock(7480)
+    assert.deepEqual([world.knocks, coordinator.knocked], [[], ['not-outside']], address)
+  }
+})
+
+test('a relay knocks only so often, also for a coordinator that comes anew', () => {
+  const world = new World({ ...defaultHubLimits, knocks: { burst: 2, perSecond: 1 / 30 } })
+  world.node({ coordinator: world.coordinatorKey }).knock(7480)
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  for (let i = 0; i < 3; i++) coordinator.knock(7480)
+  assert.deepEqual(coordinator.knocked, ['silent', 'too-often', 'too-often'])
+  world.run(seconds(30))
+  coordinator.knock(7480)
+  assert.equal(coordinator.knocked.at(-1), 'silent')
+  assert.equal(world.knocks.length, 3)
+})
+
+test('a relay knocks for no member, and at no port 0', () => {
+  const world = new World()
+  const alice = world.node()
+  alice.knock(7480)
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  coordinator.knock(0)
+  assert.deepEqual(world.knocks, [])
+  assert.equal(world.hub.counts()['message-malformed'], 2)
+})
+
+test('a relay of version 1 is not asked to knock', () => {
+  const world = new World()
+  world.version = 1
+  const coordinator = world.node({ coordinator: world.coordinatorKey })
+  assert.equal(coordinator.welcome, 'true 3478 192.0.2.9 1')
+  coordinator.knock(7480)
+  assert.ok(!coordinator.sent.some(([type]) => type === 14))
+  assert.match(coordinator.state, /^connected/)
+})
+
 test('a member is told of no callers, and a relay that tells it some is not listened to', () => {
   const world = new World()
   const alice = world.node()
@@ -265,6 +331,11 @@ class World {
   /** Milliseconds one way. */
   latency = 0
   isSilent = false
+  /** Where the relay hears everybody from. */
+  seenAt = '192.0.2.9' as IpAddress
+  version: RelayVersion = 2
+  /** Where the relay knocked; nobody answers there. */
+  readonly knocks: Endpoint[] = []
   #connections = 0
 
   constructor(limits: HubLimits = defaultHubLimits) {
@@ -294,7 +365,8 @@ class World {
     const client = ++this.#connections
     this.nodes.set(client, node)
     node.connections.set(client, connection)
-    if (!this.isSilent) this.hub.opened(client, '192.0.2.9' as IpAddress)
+    node.client.handle({ kind: 'opened', connection, version: this.version }, this.clock.now())
+    if (!this.isSilent) this.hub.opened(client, this.seenAt)
     return client
   }
 
@@ -317,6 +389,10 @@ class World {
     for (let output = this.hub.poll(); output !== undefined; output = this.hub.poll()) {
       isBusy = true
       const node = this.nodes.get(output.client)
+      if (output.kind === 'knock') {
+        this.knocks.push(output.at)
+        this.hub.knocked(output.client, output.token, 'silent')
+      }
       if (output.kind === 'close') node?.closed(output.client)
       if (output.kind === 'close' && output.reason === 'admission-refused') this.refusals.push(output.detail ?? '')
     }
@@ -344,6 +420,7 @@ class TestNode {
   state = ''
   welcome = ''
   readonly callers: string[] = []
+  readonly knocked: string[] = []
   isReading = true
   readonly #world: World
 
@@ -371,6 +448,11 @@ class TestNode {
 
   revoke(node: TestNode): void {
     this.client.handle({ kind: 'revoke', revocation: this.#world.revocationOf(node) }, this.#world.clock.now())
+    this.#world.run()
+  }
+
+  knock(port: number): void {
+    this.client.handle({ kind: 'knock', token: new Uint8Array(16).fill(port), port }, this.#world.clock.now())
     this.#world.run()
   }
 
@@ -438,8 +520,11 @@ class TestNode {
       case 'caller':
         this.callers.push(`${output.source} ${toHex(output.token)}`)
         return
+      case 'knocked':
+        this.knocked.push(output.outcome)
+        return
       case 'welcome':
-        this.welcome = `${output.relay === RELAY} ${output.stunPort} ${output.seenAt}`
+        this.welcome = `${output.relay === RELAY} ${output.stunPort} ${output.seenAt} ${output.version}`
         return
       case 'state':
         this.state = output.state === 'connected' ? `connected ${output.rttMs}` : `away: ${output.reason}`

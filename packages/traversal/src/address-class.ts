@@ -1,9 +1,4 @@
-import { familyOf, type IpAddress, type Prefix, prefixContains, scopeOf } from '@weft/base'
-
-/** Addresses that mean another machine elsewhere: RFC 1918, RFC 6598, RFC 4193. */
-const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'] as string[] as Prefix[]
-
-export const isPrivate = (address: IpAddress): boolean => PRIVATE.some((prefix) => prefixContains(prefix, address))
+import { familyOf, type IpAddress, isPrivate, scopeOf } from '@weft/base'
 
 /**
  * Whether somebody at `from` can tell that this machine is seen as that address: never loopback, link-local or multicast,

@@ -1,6 +1,5 @@
-import { between, endpointParts, familyOf, type Instant, later, milliseconds, seconds } from '@weft/base'
+import { between, endpointParts, familyOf, type Instant, isPrivate, later, milliseconds, seconds } from '@weft/base'
 import type { DirectPath } from '@weft/datapath'
-import { isPrivate } from './address-class.ts'
 import { PathMtu } from './path-mtu.ts'
 
 /** A proof is good for so long: two heartbeats may be lost. */

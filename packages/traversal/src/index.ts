@@ -1,5 +1,4 @@
 /** Which path reaches a peer: how a node looks from outside (STUN), probes that prove a path, and the choice among paths. */
-export { isPrivate } from './address-class.ts'
 export { MOST_PATH_MTU } from './path-mtu.ts'
 export type { PeerPaths } from './peer-paths.ts'
 export { probeSender } from './probe-seal.ts'

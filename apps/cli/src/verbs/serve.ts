@@ -116,6 +116,7 @@ async function announce(announcement: Announcement, options: ServeOptions): Prom
       mesh,
       reachableAt,
       through: outside.through,
+      knocks: outside.knocks,
       root: created === undefined ? 'moved' : 'here',
       id,
       link,

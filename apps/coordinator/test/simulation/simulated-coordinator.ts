@@ -20,6 +20,7 @@ import { defaultLimits } from '../../src/channel-server.ts'
 import { Coordinator } from '../../src/coordinator.ts'
 import { Counters } from '../../src/counters.ts'
 import { secondsOf } from '../../src/join.ts'
+import { Knocks } from '../../src/knocks.ts'
 import { type MeshFiles, openMeshFiles } from '../../src/mesh-files.ts'
 import { MeshRelays } from '../../src/mesh-relays.ts'
 import { RelayVisits } from '../../src/relay-visits.ts'
@@ -93,10 +94,11 @@ export class SimulatedCoordinator {
       alarm: this.#alarm,
     })
     const seconds = () => secondsOf(clock().wall)
+    const knocks = new Knocks({ port: { port: 7480, isHttps: false }, random, logger: silentLogger })
     const relays = new MeshRelays({
       coordinator: this.core,
       coordinatorKey: files.coordinatorKey.publicKey(crypto),
-      visits: new RelayVisits({ ...files, onCaller: () => undefined, clock, logger: silentLogger }),
+      visits: new RelayVisits({ ...files, onCaller: () => undefined, knocks, clock, logger: silentLogger }),
       beside: [],
       added: [],
       seconds,

@@ -3,6 +3,7 @@ import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { NodeId } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import {
+  type KnockOutcome,
   RelayClient,
   type RelayClientInput,
   type RelayClientOutput,
@@ -20,6 +21,8 @@ export interface RelayLinkListener {
   onAbsent?(node: NodeId): void
   /** Only to the coordinator: somebody waits for it at that URL of the relay. */
   onCaller?(place: string, caller: { readonly token: Uint8Array; readonly source: IpAddress }): void
+  /** Only to the coordinator: what came of a `knock`. */
+  onKnocked?(token: Uint8Array, outcome: KnockOutcome): void
   /** Only to the coordinator, and before `connected`. */
   onWelcome?(welcome: RelayWelcome): void
 }
@@ -63,6 +66,11 @@ export class RelayLink {
   /** By the coordinator; it is told again by whoever hears `connected`. */
   revoke(revocations: readonly Uint8Array[]): void {
     for (const revocation of revocations) this.#runner.tell({ kind: 'revoke', revocation })
+  }
+
+  /** By the coordinator, of a relay that welcomed it in version 2. */
+  knock(token: Uint8Array, port: number): void {
+    this.#runner.tell({ kind: 'knock', token, port })
   }
 
   doubt(): void {
@@ -109,6 +117,9 @@ export class RelayLink {
       case 'caller':
         this.#listener.onCaller?.(this.#placeOf.get(output.connection) ?? '', output)
         return
+      case 'knocked':
+        this.#listener.onKnocked?.(output.token, output.outcome)
+        return
       case 'welcome':
         this.#listener.onWelcome?.(output)
         return
@@ -123,6 +134,7 @@ export class RelayLink {
   #connect(connection: number, place: string): void {
     this.#placeOf.set(connection, place)
     const socket = new RelaySocket(place, {
+      onOpen: (version) => this.#runner.tell({ kind: 'opened', connection, version }),
       onMessage: (message) => this.#runner.tell({ kind: 'received', connection, message }),
       onClose: (reason) => {
         this.#forget(connection)

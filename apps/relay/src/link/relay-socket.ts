@@ -1,9 +1,9 @@
-import { MAX_MESSAGE } from '@weft/relay-protocol'
+import { MAX_MESSAGE, type RelayVersion } from '@weft/relay-protocol'
 import { WebSocket } from 'ws'
 import { reasonOf } from './connection-reason.ts'
 import { throughProxy } from './web-proxy.ts'
 
-const SUBPROTOCOL = 'weft.relay.1'
+const SUBPROTOCOLS = ['weft.relay.2', 'weft.relay.1']
 const PATH = '/v1/relay'
 const HANDSHAKE_TIMEOUT_MS = 8_000
 // RFC 6455 §7.4.1
@@ -12,6 +12,7 @@ const POLICY = 1008
 const MAX_WAITING = 1024 * 1024
 
 export interface RelaySocketEvents {
+  onOpen(version: RelayVersion): void
   onMessage(message: Uint8Array): void
   /** Once, also where it never opened. `reason` is for people. */
   onClose(reason: string): void
@@ -30,13 +31,16 @@ export class RelaySocket {
   constructor(place: string, events: RelaySocketEvents) {
     this.#events = events
     const url = relayUrl(place)
-    this.#socket = new WebSocket(url, SUBPROTOCOL, {
+    this.#socket = new WebSocket(url, SUBPROTOCOLS, {
       ...throughProxy(url),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxPayload: MAX_MESSAGE,
       perMessageDeflate: false,
       // What passes is sealed from node to node; who signed the web certificate does not matter.
       rejectUnauthorized: false,
+    })
+    this.#socket.on('open', () => {
+      if (!this.#isClosed) this.#events.onOpen(this.#socket.protocol === SUBPROTOCOLS[0] ? 2 : 1)
     })
     this.#socket.on('message', (data, isBinary) => {
       if (!this.#isClosed && isBinary && data instanceof Uint8Array) this.#events.onMessage(data)
