@@ -5,6 +5,8 @@ export type StorageErrorCode =
   | 'database-foreign'
   /** Written by a newer weft. It was left as it is. */
   | 'database-newer'
+  /** What was written last lies beside a database that is not there. It was left as it is. */
+  | 'database-missing'
   | 'database-busy'
   /** The disk is. What was committed before still holds. */
   | 'database-full'
@@ -49,10 +51,10 @@ function oneLine(detail: string): string {
   return line.length > MAX_DETAIL_LENGTH ? `${line.slice(0, MAX_DETAIL_LENGTH)}…` : line
 }
 
-/** An error of SQLite or of the file system as a `StorageError` that names the file. */
-export function storageErrorOf(path: string, error: unknown): StorageError {
-  if (error instanceof StorageError) return error
-  const reason = error instanceof Error ? error.message : String(error)
+/** An error of SQLite or of the file system as a `StorageError` that names the file; any other as it is. */
+export function storageErrorOf(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('errcode' in error || 'syscall' in error)) return error
+  const reason = error.message
   switch (primaryCode(error)) {
     // No such table or column: our own statements fit the schema.
     case SQLITE_ERROR:
@@ -68,7 +70,7 @@ export function storageErrorOf(path: string, error: unknown): StorageError {
     case SQLITE_CANTOPEN:
       return new StorageError('database-failed', `cannot open ${path} for writing: check its owner and mode`, error)
     default:
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))
+      if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))
         return new StorageError(
           'database-full',
           `cannot write ${path}: the disk is full; make room and try again`,

@@ -20,10 +20,15 @@ export class Store {
 
   /**
    * Opens the file, or makes it.
-   * @throws {StorageError} and leaves the file as it was.
+   * @param check looks at what is in it; what it throws comes back. A new one is not looked at.
+   * @throws {StorageError} and leaves the file as it was, to the byte.
    */
-  static async open(path: string): Promise<Store> {
-    return new Store(path, await openSqlite(path))
+  static async open(
+    path: string,
+    check: (transaction: StoreTransaction) => Promise<void> = async () => {},
+  ): Promise<Store> {
+    const database = await openSqlite(path, (tables) => new Store(path, tables).transaction(check))
+    return new Store(path, database)
   }
 
   /**

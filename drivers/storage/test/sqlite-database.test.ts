@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { StorageError, Store } from '../src/index.ts'
@@ -126,6 +135,102 @@ describe('a database file', () => {
     await assert.rejects(Store.open(join(directory, 'none', 'coordinator.db')), { code: 'database-failed' })
   })
 })
+
+describe('a database file with a log beside it', () => {
+  let directory: string
+  let path: string
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'weft-storage-'))
+    path = join(directory, 'coordinator.db')
+    await leaveLog(path)
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  it('is opened with what is in the log', async () => {
+    const store = await Store.open(path, async (t) => assert.equal((await t.devices()).length, 20))
+    assert.equal((await store.transaction((t) => t.devices())).length, 20)
+    await store.close()
+  })
+
+  it('is left as it is, to the byte, by whatever refuses it', async () => {
+    const refusing = async () => Promise.reject(new Error('not this one'))
+    await isLeft(path, () => assert.rejects(Store.open(path, refusing), /not this one/))
+    await leaveLog(path, "update sqlite_schema set rootpage = 2 where name = 'devices_by_account'")
+    await isLeft(path, () => assert.rejects(Store.open(path), { code: 'database-corrupt' }))
+  })
+
+  it('is refused where it was moved away without it', async () => {
+    for (const content of [undefined, '']) {
+      rmSync(path)
+      if (content !== undefined) writeFileSync(path, content)
+      await isLeft(path, () =>
+        assert.rejects(Store.open(path), {
+          code: 'database-missing',
+          message: /-wal holds .* that is not there: move it/,
+        }),
+      )
+      writeFileSync(path, '')
+    }
+    rmSync(path)
+    renameSync(`${path}-wal`, `${path}-journal`)
+    await isLeft(path, () => assert.rejects(Store.open(path), { code: 'database-missing' }))
+  })
+})
+
+describe('an upgrade', () => {
+  it('that cannot be done, or that its check refuses, leaves the database as it is', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'weft-storage-'))
+    const path = join(directory, 'coordinator.db')
+    try {
+      await fill(path)
+      change(path, 'pragma user_version = 3')
+      await isRefused(path, 'database-corrupt', /already exists/)
+      change(path, 'drop table relays; drop table revocations')
+      await isLeft(path, () =>
+        assert.rejects(
+          Store.open(path, async (t) => {
+            assert.deepEqual(await t.relays(), [])
+            throw new Error('not this one')
+          }),
+          /not this one/,
+        ),
+      )
+      await (await Store.open(path)).close()
+      assert.deepEqual(readdirSync(directory).sort(), ['coordinator.db', 'coordinator.db.version-3'])
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+})
+
+/** As after a kill: what was written last is in the log alone. */
+async function leaveLog(path: string, damage = ''): Promise<void> {
+  const store = await Store.open(`${path}.running`)
+  await store.transaction(async (t) => {
+    await t.createMesh(someMesh)
+    await t.createAccount(someAccount)
+    for (let number = 1; number <= 20; number++) await t.createDevice(someDevice(number))
+  })
+  using database = new DatabaseSync(`${path}.running`, { defensive: false })
+  database.exec(`pragma writable_schema = on; ${damage}`)
+  copyFileSync(`${path}.running`, path)
+  copyFileSync(`${path}.running-wal`, `${path}-wal`)
+  await store.close()
+  database.close()
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}.running${suffix}`, { force: true })
+}
+
+/** All files but the index of the log, which SQLite makes anew each time. */
+async function isLeft(path: string, refuse: () => Promise<void>): Promise<void> {
+  const files = () =>
+    readdirSync(dirname(path))
+      .filter((name) => !name.endsWith('-shm'))
+      .map((name) => [name, readFileSync(join(dirname(path), name)).toString('base64')])
+  const before = files()
+  await refuse()
+  assert.deepEqual(files(), before)
+}
 
 async function fill(path: string): Promise<void> {
   const store = await Store.open(path)
