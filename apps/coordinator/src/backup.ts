@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ensureDirectory, lockFile } from '@weft/state'
-import { type KeyTexts, Store, sealBackup, unsealBackup } from '@weft/storage'
+import { removeDatabase, Store, sealBackup, unsealBackup } from '@weft/storage'
 import { CoordinatorError, coordinatorErrorOf } from './coordinator-error.ts'
 import { SecretFiles } from './secret-files.ts'
 
@@ -12,7 +12,7 @@ export async function backUp(stateDirectory: string, store: Store, file: string)
     await store.copyTo(copy)
     sealBackup(copy, file, new SecretFiles(join(stateDirectory, 'keys')).readAll())
   } finally {
-    Store.removeCopy(copy)
+    removeDatabase(copy)
   }
 }
 
@@ -56,7 +56,7 @@ export async function restoreBackup(stateDirectory: string, file: string): Promi
         'mesh-present',
         `${stateDirectory} holds a mesh already: move it away, or choose another --state DIR`,
       )
-    await unsealBackup(file, path, (keys: KeyTexts) => secrets.writeAll(keys))
+    await unsealBackup(file, path, { check: async () => {}, takeKeys: (keys) => secrets.writeAll(keys) })
   } catch (error) {
     throw coordinatorErrorOf(error)
   }

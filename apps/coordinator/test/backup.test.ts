@@ -1,12 +1,25 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { type IpAddress, toBase64 } from '@weft/base'
 import { callControl } from '@weft/control-socket'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { createRecord } from '@weft/identity'
-import { backUpStopped, restoreBackup } from '../src/index.ts'
+import { backUpStopped, CoordinatorError, restoreBackup } from '../src/index.ts'
 import { countRows } from './database-dump.ts'
 import { TestCoordinator } from './test-coordinator.ts'
 import { type TestChannel, TestNode } from './test-node.ts'
@@ -81,7 +94,115 @@ describe('a backup', () => {
     assert.ok(!existsSync(second.path))
     assert.deepEqual(readdirSync(join(second.directory, 'keys')), [])
   })
+
+  it('that is damaged or newer is refused in one line that names it, and nothing is restored', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const file = join(coordinator.directory, 'mesh.backup')
+    await backUp(coordinator, file)
+    const whole = readFileSync(file)
+    await using second = new TestCoordinator()
+    const isRefused = async (code: string, message: RegExp) => {
+      const before = readFileSync(file)
+      await assert.rejects(restoreBackup(second.directory, file), (error) => {
+        assert.ok(error instanceof CoordinatorError, String(error))
+        assert.equal(error.code, code, error.message)
+        assert.ok(error.message.startsWith(file) && !error.message.includes('restoring'), error.message)
+        assert.match(error.message, message)
+        return true
+      })
+      assert.ok(readFileSync(file).equals(before))
+      assert.deepEqual(readdirSync(second.directory).sort(), ['coordinator.lock', 'keys'])
+    }
+    writeFileSync(file, whole.fill(0xa5, 4096, 4296))
+    await isRefused('database-corrupt', /^\S+ is corrupt \([^\n]+\), and nothing was restored: give another backup$/)
+    writeFileSync(file, 'junk'.repeat(1000))
+    await isRefused('database-corrupt', /^\S+ is corrupt \([^\n]+\), and nothing was restored: give another backup$/)
+    await backUp(coordinator, file)
+    change(file, 'pragma user_version = 99')
+    await isRefused('database-newer', /newer weft, and nothing was restored: update weft first$/)
+  })
+
+  it('leaves nothing of the keys in the database that is restored from it', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const file = join(coordinator.directory, 'mesh.backup')
+    await backUp(coordinator, file)
+    const key = readFileSync(join(coordinator.directory, 'keys', 'root.key'), 'utf8').trim()
+    assert.ok(readFileSync(file).includes(key))
+    await using second = new TestCoordinator()
+    await restoreBackup(second.directory, file)
+    assert.ok(!readFileSync(second.path).includes(key))
+    assert.equal(statSync(second.path).mode & 0o777, 0o600)
+  })
+
+  it('is not restored beside the log of a database that was moved away, and that log stays', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const file = join(coordinator.directory, 'mesh.backup')
+    await backUp(coordinator, file)
+    await using second = new TestCoordinator()
+    for (const suffix of ['-wal', '-journal']) {
+      const left = `${second.path}${suffix}`
+      copyFileSync(`${coordinator.path}-wal`, left)
+      await assert.rejects(restoreBackup(second.directory, file), {
+        code: 'database-missing',
+        message: new RegExp(`^${left} holds what was written last to a .* that is not there: move it`),
+      })
+      assert.ok(readFileSync(left).equals(readFileSync(`${coordinator.path}-wal`)))
+      rmSync(left)
+    }
+    await restoreBackup(second.directory, file)
+  })
+
+  it('is restored whole, whatever restores that were killed left behind', async (context) => {
+    await using coordinator = await TestCoordinator.start()
+    const alice = new TestNode(await coordinator.link(), 'alice')
+    await (await alice.enter(coordinator.port)).close()
+    const file = join(coordinator.directory, 'mesh.backup')
+    await backUp(coordinator, file)
+    const seen = new Set<string>()
+    for (let event = 1; event <= KILLED_AFTER; event += KILL_STEP) {
+      await using second = new TestCoordinator()
+      await killedRestore(second.directory, file, event)
+      for (const name of readdirSync(second.directory)) seen.add(name)
+      if (existsSync(second.path)) await assert.rejects(restoreBackup(second.directory, file), { code: 'mesh-present' })
+      else await restoreBackup(second.directory, file)
+      assert.deepEqual(
+        readdirSync(second.directory).filter((name) => name.includes('restoring')),
+        [],
+      )
+      await second.start()
+      await alice.subscribe(await alice.connect(second.port))
+    }
+    context.diagnostic(`left behind: ${[...seen].join(', ')}`)
+    assert.ok(seen.has('coordinator.db.restoring'))
+
+    await using second = new TestCoordinator()
+    await using other = await TestCoordinator.start()
+    for (const suffix of ['-wal', '-journal', '-shm', ''])
+      copyFileSync(`${other.path}-wal`, `${second.path}.restoring${suffix}`)
+    await restoreBackup(second.directory, file)
+    await second.start()
+    await alice.subscribe(await alice.connect(second.port))
+  })
 })
+
+const IS_LONG = process.env.WEFT_LONG === '1'
+/** Of what happens to files in the state directory. */
+const KILLED_AFTER = 25
+const KILL_STEP = IS_LONG ? 1 : 5
+
+/** One that is killed once so much happened in the state directory; perhaps it is done before. */
+async function killedRestore(directory: string, file: string, afterEvents: number): Promise<void> {
+  let left = afterEvents
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'restore-process.ts'), directory, file])
+  const watcher = watch(directory, () => --left === 0 && child.kill('SIGKILL'))
+  await once(child, 'exit')
+  watcher.close()
+}
+
+function change(path: string, sql: string): void {
+  using database = new DatabaseSync(path)
+  database.exec(sql)
+}
 
 describe('a mesh that goes on from an older copy of its database', () => {
   it('is noticed by a node that holds more, and every node brings back what it knows of itself', async () => {
@@ -191,9 +312,7 @@ async function goBackTo(mesh: TestCoordinator, file: string): Promise<void> {
   await mesh.stop()
   rmMesh(mesh)
   await restoreBackup(mesh.directory, file)
-  const { DatabaseSync } = await import('node:sqlite')
-  using database = new DatabaseSync(mesh.path)
-  database.exec('update mesh set copied = null')
+  change(mesh.path, 'update mesh set copied = null')
   await mesh.start()
 }
 

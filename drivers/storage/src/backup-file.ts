@@ -1,9 +1,11 @@
-import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, copyFileSync, fsyncSync, openSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { APPLICATION_ID } from './migration.ts'
+import { requireWhole } from './sqlite-check.ts'
+import { removeDatabase } from './sqlite-database.ts'
 import { StorageError, storageErrorOf } from './storage-error.ts'
-import { Store } from './store.ts'
+import { type RowCheck, Store } from './store.ts'
 
 /**
  * A backup is one file: the database, with a table of the coordinator's key files beside its own. It is as secret as these.
@@ -34,15 +36,23 @@ export function sealBackup(copy: string, path: string, keys: KeyTexts): void {
 }
 
 /**
- * Puts the backup's database at a path where none is, marked as a copy, once `keys` has taken its keys.
- * @throws {StorageError} `database-foreign` where the file is no backup; then nothing is there.
+ * Puts the backup's database at a path where none is, marked as a copy, once `takeKeys` has taken its keys.
+ * @param check looks at what is in it; what it throws comes back.
+ * @throws {StorageError} that names the backup; then nothing is at the path.
  */
-export async function unsealBackup(backup: string, path: string, takeKeys: (keys: KeyTexts) => void): Promise<void> {
+export async function unsealBackup(
+  backup: string,
+  path: string,
+  { check, takeKeys }: { readonly check: RowCheck; readonly takeKeys: (keys: KeyTexts) => void },
+): Promise<void> {
   const copy = `${path}.restoring`
   try {
+    requireWhole(path)
+    removeDatabase(copy)
     copyFileSync(backup, copy)
+    chmodSync(copy, 0o600)
     const keys = takeKeysOut(backup, copy)
-    const store = await Store.open(copy)
+    const store = await Store.open(copy, check)
     await store.transaction((transaction) => transaction.markCopied())
     await store.close()
     sync(copy)
@@ -50,15 +60,39 @@ export async function unsealBackup(backup: string, path: string, takeKeys: (keys
     renameSync(copy, path)
     sync(dirname(path))
   } catch (error) {
-    throw storageErrorOf(backup, error)
+    throw restoringError(error, { backup, copy, path })
   } finally {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(`${copy}${suffix}`, { force: true })
+    removeDatabase(copy)
+  }
+}
+
+/** What is wrong with the copy is wrong with the backup; where it cannot be written, nothing can be at the path. */
+function restoringError(
+  cause: unknown,
+  { backup, copy, path }: { readonly backup: string; readonly copy: string; readonly path: string },
+): unknown {
+  const error = storageErrorOf(copy, cause)
+  if (!(error instanceof StorageError)) return error
+  const { code, detail, message } = error
+  switch (code) {
+    case 'database-corrupt':
+      return new StorageError(code, `${backup} is corrupt (${detail}), and nothing was restored: give another backup`, {
+        cause,
+      })
+    case 'database-newer':
+      return new StorageError(code, `${backup} is of a newer weft, and nothing was restored: update weft first`, {
+        cause,
+      })
+    default:
+      return new StorageError(code, message.replaceAll(copy, path), { cause })
   }
 }
 
 function takeKeysOut(backup: string, copy: string): KeyTexts {
   const database = new DatabaseSync(copy)
   try {
+    // Nothing of the keys stays in free pages, or in a journal.
+    database.exec('pragma secure_delete = on; pragma journal_mode = memory')
     const isBackup =
       database.prepare('pragma application_id').get()?.application_id === APPLICATION_ID &&
       database.prepare("select 1 from sqlite_schema where name = 'backup_keys'").get() !== undefined

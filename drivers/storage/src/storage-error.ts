@@ -17,10 +17,13 @@ export type StorageErrorCode =
 export class StorageError extends Error {
   override readonly name = 'StorageError'
   readonly code: StorageErrorCode
+  /** The why alone, where the message was made of it. */
+  readonly detail: string | undefined
 
-  constructor(code: StorageErrorCode, message: string, cause?: unknown) {
+  constructor(code: StorageErrorCode, message: string, { cause, detail }: { cause?: unknown; detail?: string } = {}) {
     super(message, { cause })
     this.code = code
+    this.detail = detail
   }
 }
 
@@ -37,11 +40,12 @@ const SQLITE_NOTADB = 26
 
 const MAX_DETAIL_LENGTH = 200
 
-export function corruptError(path: string, detail: string, cause?: unknown): StorageError {
+export function corruptError(path: string, found: string, cause?: unknown): StorageError {
+  const detail = oneLine(found)
   return new StorageError(
     'database-corrupt',
-    `${path} is corrupt (${oneLine(detail)}) and was left as it is: move it away with its -wal, if there is one, and restore a backup (weft serve --restore FILE)`,
-    cause,
+    `${path} is corrupt (${detail}) and was left as it is: move it away with its -wal, if there is one, and restore a backup (weft serve --restore FILE)`,
+    { cause, detail },
   )
 }
 
@@ -63,20 +67,24 @@ export function storageErrorOf(path: string, error: unknown): unknown {
       return corruptError(path, reason, error)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return new StorageError('database-busy', `${path} is in use by another program; stop that one first`, error)
+      return new StorageError('database-busy', `${path} is in use by another program; stop that one first`, {
+        cause: error,
+      })
     case SQLITE_FULL:
-      return new StorageError('database-full', `cannot write ${path}: the disk is full; make room and try again`, error)
+      return new StorageError('database-full', `cannot write ${path}: the disk is full; make room and try again`, {
+        cause: error,
+      })
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-      return new StorageError('database-failed', `cannot open ${path} for writing: check its owner and mode`, error)
+      return new StorageError('database-failed', `cannot open ${path} for writing: check its owner and mode`, {
+        cause: error,
+      })
     default:
       if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))
-        return new StorageError(
-          'database-full',
-          `cannot write ${path}: the disk is full; make room and try again`,
-          error,
-        )
-      return new StorageError('database-failed', `cannot use ${path}: ${oneLine(reason)}`, error)
+        return new StorageError('database-full', `cannot write ${path}: the disk is full; make room and try again`, {
+          cause: error,
+        })
+      return new StorageError('database-failed', `cannot use ${path}: ${oneLine(reason)}`, { cause: error })
   }
 }
 

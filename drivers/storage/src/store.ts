@@ -1,9 +1,12 @@
-import { closeSync, openSync, rmSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { type Kysely, sql } from 'kysely'
-import { openSqlite } from './sqlite-database.ts'
+import { openSqlite, removeDatabase } from './sqlite-database.ts'
 import { isFromSqlite, storageErrorOf } from './storage-error.ts'
 import { StoreTransaction } from './store-transaction.ts'
 import type { Tables } from './tables.ts'
+
+/** Looks at what a database holds, before anything in it is changed; it throws where that cannot be used. */
+export type RowCheck = (transaction: StoreTransaction) => Promise<void>
 
 /**
  * The coordinator's database. It has one writer: transactions run one after the other, whoever asks, and each is on
@@ -23,10 +26,7 @@ export class Store {
    * @param check looks at what is in it; what it throws comes back. A new one is not looked at.
    * @throws {StorageError} and leaves the file as it was, to the byte.
    */
-  static async open(
-    path: string,
-    check: (transaction: StoreTransaction) => Promise<void> = async () => {},
-  ): Promise<Store> {
+  static async open(path: string, check: RowCheck = async () => {}): Promise<Store> {
     const database = await openSqlite(path, (tables) => new Store(path, tables).transaction(check))
     return new Store(path, database)
   }
@@ -68,16 +68,12 @@ export class Store {
    */
   async copyTo(path: string): Promise<void> {
     try {
-      Store.removeCopy(path)
+      removeDatabase(path)
       closeSync(openSync(path, 'wx', 0o600))
       await sql`vacuum into ${path}`.execute(this.#database)
     } catch (error) {
       throw storageErrorOf(path, error)
     }
-  }
-
-  static removeCopy(path: string): void {
-    for (const suffix of ['', '-journal']) rmSync(`${path}${suffix}`, { force: true })
   }
 
   /** After the transactions that were begun. */
