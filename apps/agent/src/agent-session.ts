@@ -267,8 +267,8 @@ export class AgentSession implements NodeOwner {
     this.#names.configured(this.#options.device.name, families)
   }
 
-  sendByRelay({ mesh, relay, to, datagram }: Extract<NodeOutput, { kind: 'send-by-relay' }>): void {
-    this.#relays.get(mesh)?.send(relay, to, datagram)
+  sendByRelay({ mesh, relay, to, run }: Extract<NodeOutput, { kind: 'send-by-relay' }>): void {
+    this.#relays.get(mesh)?.send(relay, to, run)
   }
 
   keepRelays(mesh: MeshId, relays: readonly NodeId[]): void {
@@ -359,7 +359,7 @@ export class AgentSession implements NodeOwner {
       listener: {
         onStanding: (relay, standing) =>
           node.tell({ kind: 'relay-state', mesh, relay, ...(standing === undefined ? {} : { standing }) }),
-        onDatagram: (relay, from, datagram) => node.tell({ kind: 'came-by-relay', mesh, relay, from, datagram }),
+        onDatagrams: (relay, from, run) => node.tell({ kind: 'came-by-relay', mesh, relay, from, run }),
         onAbsent: (relay, absent) => node.tell({ kind: 'relay-absent', mesh, relay, node: absent }),
         onStunServers: (servers) => node.tell({ kind: 'stun-servers', mesh, servers }),
       },

@@ -1,5 +1,13 @@
 import { lookup } from 'node:dns/promises'
-import { type Clock, type Endpoint, endpointOf, type IpAddress, type Logger, parseIp } from '@weft/base'
+import {
+  type Clock,
+  type DatagramRun,
+  type Endpoint,
+  endpointOf,
+  type IpAddress,
+  type Logger,
+  parseIp,
+} from '@weft/base'
 import type { NetmapRelay } from '@weft/coordinator-protocol'
 import type { NodeId, PrivateKey } from '@weft/keys'
 import type { RelayStanding } from '@weft/node'
@@ -14,7 +22,7 @@ const STUN_RELAYS = 3
 /** Who is told what comes by the relays. */
 interface RelayListener {
   onStanding(relay: NodeId, standing: RelayStanding | undefined): void
-  onDatagram(relay: NodeId, from: NodeId, datagram: Uint8Array): void
+  onDatagrams(relay: NodeId, from: NodeId, run: DatagramRun): void
   onAbsent(relay: NodeId, node: NodeId): void
   onStunServers(servers: readonly Endpoint[]): void
 }
@@ -72,8 +80,8 @@ export class RelayLinks {
     }
   }
 
-  send(relay: NodeId, to: NodeId, datagram: Uint8Array): void {
-    this.#links.get(relay)?.send(to, datagram)
+  send(relay: NodeId, to: NodeId, run: DatagramRun): void {
+    this.#links.get(relay)?.send(to, run)
   }
 
   doubt(relay: NodeId): void {
@@ -100,7 +108,7 @@ export class RelayLinks {
       clock,
       listener: {
         onState: (state) => this.#onState(relay, state),
-        onDatagram: (from, datagram) => listener.onDatagram(relay, from, datagram),
+        onDatagrams: (from, run) => listener.onDatagrams(relay, from, run),
         onAbsent: (node) => listener.onAbsent(relay, node),
       },
     })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { silentLogger } from '@weft/base'
+import { datagramsOf, runOf, silentLogger, utf8 } from '@weft/base'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
 import { createCertificate, encodeChain } from '@weft/identity'
 import { meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
@@ -139,7 +139,7 @@ class TestClient implements AsyncDisposable {
   }
 
   send(to: NodeId, text: string): void {
-    this.#client.handle({ kind: 'send', to, datagram: new TextEncoder().encode(text) }, systemClock())
+    this.#client.handle({ kind: 'send', to, run: runOf(utf8(text)) }, systemClock())
     this.#act()
   }
 
@@ -155,8 +155,9 @@ class TestClient implements AsyncDisposable {
     for (let output = this.#client.poll(); output !== undefined; output = this.#client.poll()) {
       if (output.kind === 'connect') this.#connect(output.place, output.connection)
       else if (output.kind === 'disconnect') this.#socket?.terminate()
-      else if (output.kind === 'send') this.#socket?.send(output.frame)
-      else if (output.kind === 'datagram') this.heard.push(new TextDecoder().decode(output.datagram))
+      else if (output.kind === 'send') this.#socket?.send(output.frames)
+      else if (output.kind === 'datagrams')
+        this.heard.push(...datagramsOf(output.run).map((datagram) => new TextDecoder().decode(datagram)))
       else if (output.kind === 'state') {
         this.state = output.state
         this.reason = output.state === 'away' ? output.reason : ''

@@ -1,6 +1,17 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { concatBytes, fromBase64, instant, invariant, type Now, randomBytes, toHex, viewOf, wallTime } from '@weft/base'
+import {
+  concatBytes,
+  fromBase64,
+  instant,
+  invariant,
+  type Now,
+  randomBytes,
+  runOf,
+  toHex,
+  viewOf,
+  wallTime,
+} from '@weft/base'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
 import { createDeviceCertificate, encodeChain, type JoinLink, readLink, verifyLinkCertificates } from '@weft/identity'
 import { type NodeId, nodeIdOf, PrivateKey, publicKeyBytes } from '@weft/keys'
@@ -98,7 +109,7 @@ export class WeftRelay implements RelayUnderTest {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const drain = () => {
       for (let output = client.poll(); output !== undefined; output = client.poll()) {
-        if (output.kind === 'send') webSocket.send(output.frame)
+        if (output.kind === 'send') webSocket.send(output.frames)
         else if (output.kind === 'state' && output.state === 'connected') resolve()
         else if (output.kind === 'state') reject(new Error(output.reason))
       }
@@ -119,10 +130,10 @@ export class WeftRelay implements RelayUnderTest {
 }
 
 function frameTo(client: RelayClient<string>, to: NodeId): Uint8Array {
-  client.handle({ kind: 'send', to, datagram: randomBytes(random, DATAGRAM_LENGTH) }, now())
+  client.handle({ kind: 'send', to, run: runOf(randomBytes(random, DATAGRAM_LENGTH)) }, now())
   const output = client.poll()
   invariant(output?.kind === 'send', 'a client that is in sends')
-  return output.frame
+  return output.frames
 }
 
 /** As a client's message, masked with zeros: so it can be sent again without being masked again. */

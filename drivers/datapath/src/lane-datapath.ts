@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { assertNever, type Duration, milliseconds } from '@weft/base'
+import { assertNever, type Duration, datagramCount, milliseconds } from '@weft/base'
 import {
   type Datapath,
   type DatapathCommand,
@@ -9,6 +9,8 @@ import {
   HEARTBEAT_LIMIT,
   Meters,
   type PeerMeter,
+  RELAYED_SLOTS,
+  relayedSlots,
 } from '@weft/datapath'
 import { WakeSignal } from '@weft/native'
 import type { PeerIndex } from '@weft/wireguard'
@@ -16,11 +18,14 @@ import { LaneError } from './lane-error.ts'
 import {
   allocateLaneMemory,
   BEATS,
-  consumedBy,
+  CONSUMED,
+  CONSUMED_RELAYED,
   type LaneCommand,
   type LaneMessage,
   type LaneStart,
   type PortSource,
+  RECEIVED_RELAYED,
+  wholeBuffer,
 } from './lane-messages.ts'
 
 interface LaneDatapathOptions {
@@ -45,6 +50,9 @@ export class LaneDatapath implements Datapath {
   readonly #ended: Promise<void>
   #state: 'open' | 'closing' | 'ended' = 'open'
   #hasFailed = false
+  /** Slots of what was posted from relays. */
+  #postedRelayed = 0
+  #lost = 0
   #portName = ''
 
   private constructor(options: LaneDatapathOptions) {
@@ -91,7 +99,9 @@ export class LaneDatapath implements Datapath {
 
   /** Ignored after the end. */
   tell(command: DatapathCommand): void {
-    if (this.#state === 'open') this.#post(command)
+    if (this.#state !== 'open') return
+    if (command.kind === 'receive-relayed') this.#postRelayed(command)
+    else this.#post(command)
   }
 
   meter(peer: PeerIndex): PeerMeter {
@@ -99,7 +109,8 @@ export class LaneDatapath implements Datapath {
   }
 
   drops(): DropCounters {
-    return this.#drops.read()
+    const drops = this.#drops.read()
+    return { ...drops, 'ring-full': drops['ring-full'] + this.#lost }
   }
 
   beat(): void {
@@ -115,9 +126,21 @@ export class LaneDatapath implements Datapath {
     return this.#ended
   }
 
-  #post(command: LaneCommand): void {
-    this.#inbox.postMessage(command)
+  #post(command: LaneCommand, transfer: ArrayBuffer[] = []): void {
+    this.#inbox.postMessage(command, transfer)
     this.#wake.ring()
+  }
+
+  /** What the lane has yet to take is bounded: a relay may bring more than it can open. */
+  #postRelayed(command: Extract<DatapathCommand, { kind: 'receive-relayed' }>): void {
+    const { run } = command
+    const posted = (this.#postedRelayed + relayedSlots(run)) | 0
+    if (((posted - Atomics.load(this.#control, RECEIVED_RELAYED)) | 0) > RELAYED_SLOTS) {
+      this.#lost += datagramCount(run)
+      return
+    }
+    this.#postedRelayed = posted
+    this.#post(command, wholeBuffer(run.bytes))
   }
 
   #listen(worker: Worker, resolve: (portName: string) => void, reject: (error: LaneError) => void): void {
@@ -143,7 +166,8 @@ export class LaneDatapath implements Datapath {
   }
 
   #onLaneReport(report: DatapathReport, isBounded: boolean): void {
-    if (isBounded) Atomics.add(this.#control, consumedBy(report), 1)
+    if (isBounded && report.kind === 'relayed') Atomics.add(this.#control, CONSUMED_RELAYED, relayedSlots(report.run))
+    else if (isBounded) Atomics.add(this.#control, CONSUMED, 1)
     if (this.#state !== 'open') return
     if (report.kind === 'failed') this.#fail(report.reason)
     else this.#onReport(report)

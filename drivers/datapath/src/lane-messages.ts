@@ -22,12 +22,13 @@ export interface LaneMemory {
 
 /** Counts the node's beats. */
 export const BEATS = 0
-const CONSUMED = 1
-const CONSUMED_RELAYED = 2
-const CONTROL_WORDS = 3
-
-/** The word that counts the bounded reports of this kind that the node has taken. */
-export const consumedBy = ({ kind }: DatapathReport): number => (kind === 'relayed' ? CONSUMED_RELAYED : CONSUMED)
+/** Counts the bounded reports that the node has taken. */
+export const CONSUMED = 1
+/** Counts the slots of what it has taken for relays. */
+export const CONSUMED_RELAYED = 2
+/** Counts the slots of what the lane has taken from relays. */
+export const RECEIVED_RELAYED = 3
+const CONTROL_WORDS = 4
 
 export function allocateLaneMemory(): LaneMemory {
   return {
@@ -49,8 +50,13 @@ export interface LaneStart {
 
 export type LaneCommand = DatapathCommand | { readonly kind: 'stop' }
 
-/** What comes from a lane's thread. A bounded report is to be counted by `consumedBy` when it is taken. */
+/** What comes from a lane's thread. A bounded report is to be counted when it is taken. */
 export type LaneMessage =
   | { readonly kind: 'ready'; readonly portName: string }
   | { readonly kind: 'refused'; readonly code: LaneErrorCode; readonly message: string }
   | { readonly kind: 'report'; readonly report: DatapathReport; readonly isBounded: boolean }
+
+/** What can be handed over instead of being copied: a buffer that has these bytes and no others. */
+export function wholeBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : []
+}

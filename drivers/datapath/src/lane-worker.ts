@@ -5,7 +5,7 @@ import { nativeCrypto } from '@weft/crypto'
 import { bootMilliseconds, SystemError, WakeSignal } from '@weft/native'
 import { Lane } from './lane.ts'
 import { LaneError } from './lane-error.ts'
-import type { LaneCommand, LaneMessage, LaneStart, PortSource } from './lane-messages.ts'
+import { type LaneCommand, type LaneMessage, type LaneStart, type PortSource, wholeBuffer } from './lane-messages.ts'
 import { PacketPort } from './packet-port.ts'
 import { adoptTun, openTun, type TunDevice } from './tun-device.ts'
 
@@ -15,7 +15,7 @@ import { adoptTun, openTun, type TunDevice } from './tun-device.ts'
  */
 const outbox = parentPort
 invariant(outbox !== null, 'a lane runs in a thread of its own')
-run(workerData as LaneStart, (message) => outbox.postMessage(message))
+run(workerData as LaneStart, (message) => outbox.postMessage(message, handedOver(message)))
 
 function run(start: LaneStart, post: (message: LaneMessage) => void): void {
   const device = openPort(start.port, post)
@@ -36,6 +36,11 @@ function run(start: LaneStart, post: (message: LaneMessage) => void): void {
     runLane(lane, post)
   }
   start.inbox.close()
+}
+
+/** The datagrams of a run for a relay are the node's from then on. */
+function handedOver(message: LaneMessage): ArrayBuffer[] {
+  return message.kind === 'report' && message.report.kind === 'relayed' ? wholeBuffer(message.report.run.bytes) : []
 }
 
 function runLane(lane: Lane, post: (message: LaneMessage) => void): void {

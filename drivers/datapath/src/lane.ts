@@ -10,6 +10,7 @@ import {
   type ForwarderOutlet,
   PACKET_SLOT_BYTES,
   type Path,
+  relayedSlots,
   type SealedRuns,
 } from '@weft/datapath'
 import type { CryptoProvider } from '@weft/keys'
@@ -18,7 +19,7 @@ import { type PacketParts, VIRTIO_HEADER } from '@weft/packet'
 import type { PeerIndex } from '@weft/wireguard'
 import { Heartbeat } from './heartbeat.ts'
 import { IncomingBatch } from './incoming-batch.ts'
-import type { LaneCommand, LaneMemory, LaneMessage } from './lane-messages.ts'
+import { type LaneCommand, type LaneMemory, type LaneMessage, RECEIVED_RELAYED } from './lane-messages.ts'
 import type { PacketPort, PortOffloads } from './packet-port.ts'
 import { PollSet } from './poll-set.ts'
 import { ReportQueue } from './report-queue.ts'
@@ -74,6 +75,7 @@ export class Lane implements ForwarderOutlet {
   })
   readonly #poll = new PollSet(FIRST_SOCKET + MAX_SOCKETS)
   readonly #underlay = new Underlay((peer, bytes) => this.#forwarder.narrow(peer, bytes))
+  readonly #control: Int32Array
   readonly #reports: ReportQueue
   readonly #heartbeat: Heartbeat
   readonly #drops: Drops
@@ -90,6 +92,7 @@ export class Lane implements ForwarderOutlet {
     this.#clock = options.clock
     this.#receive = options.receive
     const control = new Int32Array(options.memory.control)
+    this.#control = control
     this.#reports = new ReportQueue(options.post, control)
     this.#heartbeat = new Heartbeat(control, options.heartbeatLimit, options.clock())
     this.#drops = new Drops(options.memory.drops)
@@ -255,6 +258,10 @@ export class Lane implements ForwarderOutlet {
         this.#forwarder.command(command, now)
         command.session.sendKey.fill(0)
         command.session.receiveKey.fill(0)
+        break
+      case 'receive-relayed':
+        Atomics.add(this.#control, RECEIVED_RELAYED, relayedSlots(command.run))
+        this.#forwarder.command(command, now)
         break
       default:
         this.#forwarder.command(command, now)

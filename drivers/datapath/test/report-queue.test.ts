@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DatapathReport, RELAYED_SLOTS, RING_SLOTS } from '@weft/datapath'
-import { allocateLaneMemory, consumedBy } from '../src/lane-messages.ts'
+import { allocateLaneMemory, CONSUMED_RELAYED } from '../src/lane-messages.ts'
 import { ReportQueue } from '../src/report-queue.ts'
 
 const datagram = new Uint8Array(8)
@@ -9,7 +9,7 @@ const relayed = {
   kind: 'relayed',
   relay: 'ab'.repeat(16) as never,
   peer: 1 as never,
-  datagram,
+  run: { bytes: new Uint8Array(4 * 1024), stride: 1024 },
 } satisfies DatapathReport
 const probe: DatapathReport = {
   kind: 'datagram',
@@ -23,10 +23,10 @@ test('datagrams for relays have room of their own: they keep no probe from the n
   const queue = new ReportQueue(() => posted++, control)
   const taken = (report: DatapathReport, times: number) =>
     Array.from({ length: times }, () => queue.offer(report)).filter(Boolean).length
-  assert.equal(taken(relayed, 2 * RELAYED_SLOTS), RELAYED_SLOTS)
+  assert.equal(taken(relayed, RELAYED_SLOTS), RELAYED_SLOTS / 4)
   assert.equal(taken(probe, 2 * RING_SLOTS), RING_SLOTS)
-  assert.equal(posted, RELAYED_SLOTS + RING_SLOTS)
-  Atomics.add(control, consumedBy(relayed), 3)
+  assert.equal(posted, RELAYED_SLOTS / 4 + RING_SLOTS)
+  Atomics.add(control, CONSUMED_RELAYED, 12)
   assert.equal(taken(probe, 1), 0)
   assert.equal(taken(relayed, 5), 3)
 })

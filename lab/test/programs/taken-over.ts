@@ -202,7 +202,7 @@ async function standingAtRelay(forgery: Forgery, url: string, relay: NodeId): Pr
   const act = () => {
     for (let output = client.poll(); output !== undefined; output = client.poll()) {
       if (output.kind === 'connect') connect(output.connection)
-      else if (output.kind === 'send') socket?.send(output.frame)
+      else if (output.kind === 'send') socket?.send(output.frames)
       else if (output.kind === 'state') resolve(output.state)
     }
   }

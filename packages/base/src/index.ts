@@ -15,6 +15,7 @@ export {
   viewOf,
 } from './bytes.ts'
 export { type Alarm, type Core, CoreRunner } from './core.ts'
+export { type DatagramRun, datagramCount, datagramsOf, runOf } from './datagram-run.ts'
 export { assertNever, InvariantError, invariant } from './invariant.ts'
 export {
   type Endpoint,

@@ -1,4 +1,4 @@
-import type { Brand, Endpoint, Family, Instant, IpAddress, Prefix } from '@weft/base'
+import type { Brand, DatagramRun, Endpoint, Family, Instant, IpAddress, Prefix } from '@weft/base'
 import type { FilterRule } from '@weft/filter'
 import type { NodeId, PublicKey } from '@weft/keys'
 import type { PeerIndex, TransportSession } from '@weft/wireguard'
@@ -68,7 +68,8 @@ export type DatapathCommand =
       readonly datagram: Uint8Array
       readonly whole?: boolean
     }
-  | { readonly kind: 'receive-relayed'; readonly relay: NodeId; readonly datagram: Uint8Array }
+  /** The bytes are the fast path's from then on. */
+  | { readonly kind: 'receive-relayed'; readonly relay: NodeId; readonly run: DatagramRun }
   /** As if it had come from the packet port. */
   | { readonly kind: 'send-packet'; readonly packet: Uint8Array }
   /** Echo replies whose data begin with these bytes (8 of them) go up instead of to the packet port. */
@@ -116,8 +117,8 @@ export type DatapathReport =
   /** From the packet port to one of the node's own addresses; of TCP perhaps longer than any MTU, and its checksum not complete. */
   | { readonly kind: 'node-packet'; readonly packet: Uint8Array }
   | { readonly kind: 'echo'; readonly peer: PeerIndex; readonly packet: Uint8Array; readonly at: Instant }
-  /** A sealed datagram to carry to the peer by the relay. */
-  | { readonly kind: 'relayed'; readonly relay: NodeId; readonly peer: PeerIndex; readonly datagram: Uint8Array }
+  /** Sealed datagrams to carry to the peer by the relay. */
+  | { readonly kind: 'relayed'; readonly relay: NodeId; readonly peer: PeerIndex; readonly run: DatagramRun }
   /** The packet port is gone; nothing passes any more. */
   | { readonly kind: 'failed'; readonly reason: string }
 
@@ -186,10 +187,15 @@ export const HEARTBEAT_LIMIT = 15_000
 export const STAGED_LIMIT = 128
 /** Reports under way to the node that strangers can cause: datagrams and handshakes. */
 export const RING_SLOTS = 256
-/** Sealed datagrams for relays under way to the node, beside those: a burst of traffic keeps no probe from the node. */
+/** Sealed datagrams for relays under way to the node, or from relays under way from it, beside those: a burst of traffic keeps no probe from the node. */
 export const RELAYED_SLOTS = 1024
+const RELAYED_SLOT_BYTES = 1024
 /** The largest handshake or other datagram that goes up, in bytes; longer ones are `malformed-datagram`. */
 export const RING_SLOT_BYTES = 1500
 /** Datagrams a second that go up at length, and at once. */
 export const UP_RATE = 2000
 export const UP_BURST = 512
+
+/** Of the `RELAYED_SLOTS`. */
+export const relayedSlots = ({ bytes }: DatagramRun): number =>
+  Math.max(1, Math.ceil(bytes.length / RELAYED_SLOT_BYTES))

@@ -102,7 +102,7 @@ export class Forwarder implements PeerMeters {
         state.filter.setRules(command.rules === 'off' ? [] : command.rules)
         break
       case 'receive-relayed':
-        state.drop(this.#inbound.fromRelay({ kind: 'relayed', relay: command.relay }, command.datagram, now))
+        this.#inbound.fromRelay({ kind: 'relayed', relay: command.relay }, command.run, now)
         break
       case 'send-packet':
         state.drop(this.#outbound.sendPacket(command.packet, now))

@@ -1,4 +1,4 @@
-import { assertNever, type Family, type Instant } from '@weft/base'
+import { assertNever, type DatagramRun, datagramCount, type Family, type Instant } from '@weft/base'
 import { VERDICT_ACCEPT_NEW, VERDICT_DROP } from '@weft/filter'
 import { Coalescer, ECHO_HEADER, ipTotalLength, ipVersion, isEchoReply, PacketView, sourceOffset } from '@weft/packet'
 import { type PeerIndex, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
@@ -55,12 +55,20 @@ export class Inbound {
     }
   }
 
-  fromRelay(path: RelayedPath, datagram: Uint8Array, now: Instant): DropReason | undefined {
-    if (datagram.length > PACKET_SLOT_BYTES) return 'malformed-datagram'
-    this.#state.memory.set(datagram, this.#relayed)
+  /** Packets that follow each other are delivered as one, as those of a socket are. */
+  fromRelay(path: RelayedPath, run: DatagramRun, now: Instant): void {
+    const state = this.#state
+    const { bytes, stride } = run
+    const count = datagramCount(run)
+    if (bytes.length > PACKET_SLOT_BYTES) {
+      state.drop('malformed-datagram', count)
+      return
+    }
+    state.memory.set(bytes, this.#relayed)
     this.#relay = path
     try {
-      return this.fromSocket(this.#relayed, datagram.length, now)
+      for (let i = 0, at = 0; i < count; i++, at += stride)
+        state.drop(this.fromSocket(this.#relayed + at, Math.min(stride, bytes.length - at), now))
     } finally {
       this.flush()
       this.#relay = undefined

@@ -17,6 +17,7 @@ export {
   type RelayedPath,
   RING_SLOT_BYTES,
   RING_SLOTS,
+  relayedSlots,
   type SocketId,
   STAGED_LIMIT,
   UP_BURST,

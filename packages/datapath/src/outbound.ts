@@ -11,7 +11,7 @@ import {
   VIRTIO_HEADER,
   VirtioHeader,
 } from '@weft/packet'
-import { MESSAGE_TRANSPORT, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
+import { MESSAGE_TRANSPORT, type PeerIndex, TAG, TRANSPORT_HEADER } from '@weft/wireguard'
 import type { DropReason } from './datapath.ts'
 import type { ForwarderPeer } from './forwarder-peer.ts'
 import { type ForwarderState, MAX_PACKET_BYTES, OWN_PACKET_OFFSET, PACKET_SLOT_BYTES } from './forwarder-state.ts'
@@ -29,6 +29,8 @@ export class Outbound {
   readonly #queue: SendQueue
   readonly #segmenter: Segmenter
   readonly #virtio = new VirtioHeader()
+  /** Something in the queue is for a relay. */
+  #hasRelayed = false
 
   constructor(state: ForwarderState, scratch: { readonly own: number; readonly queue: number }) {
     this.#state = state
@@ -91,7 +93,9 @@ export class Outbound {
   flush(): void {
     const queue = this.#queue
     if (queue.count === 0) return
-    this.#state.drop('send-failed', this.#state.outlet.send(queue))
+    if (this.#hasRelayed) queue.keep(this.#goesNotUp)
+    this.#hasRelayed = false
+    if (queue.count > 0) this.#state.drop('send-failed', this.#state.outlet.send(queue))
     queue.clear()
   }
 
@@ -191,7 +195,8 @@ export class Outbound {
     session.sealing.seal(session.counterLow, session.counterHigh, packet, padded)
     session.advanceCounter()
     const bytes = TRANSPORT_HEADER + padded + TAG
-    if (!this.#dispatch(peer, slot, bytes)) return
+    this.#queue.push(peer.index, bytes)
+    if (peer.path?.route.kind === 'relayed') this.#hasRelayed = true
     state.meters.onSent(peer.index, bytes, length > 0, now)
     if (peer.watchesSent) state.reportActivity(peer, 'sent')
     if (session.becameDueBySending(now))
@@ -206,18 +211,17 @@ export class Outbound {
     view.setUint32(start + 12, session.counterHigh, true)
   }
 
-  /** False: it was dropped. */
-  #dispatch(peer: ForwarderPeer, slot: number, bytes: number): boolean {
-    const route = peer.path?.route
-    if (route?.kind !== 'relayed') {
-      this.#queue.push(peer.index, bytes)
-      return true
-    }
+  /** Whether the run is for a direct path; one for a relay has gone up to the node. */
+  readonly #goesNotUp = (index: number): boolean => {
     const state = this.#state
-    const datagram = state.memory.slice(slot, slot + bytes)
-    const lost = state.up.deliver({ kind: 'relayed', relay: route.relay, peer: peer.index, datagram })
-    state.drop(lost)
-    return lost === undefined
+    const queue = this.#queue
+    const peer = queue.peer(index) as PeerIndex
+    const route = state.peer(peer)?.path?.route
+    if (route?.kind !== 'relayed') return true
+    const offset = queue.offset(index)
+    const run = { bytes: state.memory.slice(offset, offset + queue.bytes(index)), stride: queue.stride(index) }
+    state.drop(state.up.deliver({ kind: 'relayed', relay: route.relay, peer, run }), queue.datagrams(index))
+    return false
   }
 
   #answerTooBig(peer: ForwarderPeer, offset: number, length: number): DropReason {

@@ -11,6 +11,7 @@ import {
   type PeerMeters,
   RELAYED_SLOTS,
   RING_SLOTS,
+  relayedSlots,
   type SocketId,
 } from './datapath.ts'
 import { Forwarder } from './forwarder.ts'
@@ -71,7 +72,8 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
   readonly #outputs: PortableOutput[] = []
   /** Reports among the outputs that others can cause many of. */
   readonly #bounded = new Set<PortableOutput>()
-  readonly #relayed = new Set<PortableOutput>()
+  /** How many of the `RELAYED_SLOTS` are taken. */
+  #relayed = 0
   #origin: DirectPath | undefined
   #lastBeat: Instant | undefined
 
@@ -120,7 +122,8 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
 
   poll(): PortableOutput | undefined {
     const output = this.#outputs.shift()
-    if (output !== undefined && !this.#bounded.delete(output)) this.#relayed.delete(output)
+    if (output?.kind === 'report' && output.report.kind === 'relayed') this.#relayed -= relayedSlots(output.report.run)
+    else if (output !== undefined) this.#bounded.delete(output)
     return output
   }
 
@@ -225,11 +228,15 @@ export class PortableDatapath implements Core<PortableInput, PortableOutput>, Pe
   }
 
   #offer(report: DatapathReport): boolean {
-    const isRelayed = report.kind === 'relayed'
-    const waiting = isRelayed ? this.#relayed : this.#bounded
-    if (waiting.size >= (isRelayed ? RELAYED_SLOTS : RING_SLOTS)) return false
     const output: PortableOutput = { kind: 'report', report }
-    waiting.add(output)
+    if (report.kind === 'relayed') {
+      const slots = relayedSlots(report.run)
+      if (this.#relayed + slots > RELAYED_SLOTS) return false
+      this.#relayed += slots
+    } else {
+      if (this.#bounded.size >= RING_SLOTS) return false
+      this.#bounded.add(output)
+    }
     this.#outputs.push(output)
     return true
   }

@@ -90,6 +90,18 @@ export class SendQueue implements SealedRuns {
     this.#used = at + bytes
   }
 
+  /** Leaves only those runs in it. Nothing more is added to the last of them. */
+  keep(isKept: (run: number) => boolean): void {
+    let kept = 0
+    for (let run = 0; run < this.#count; run++) {
+      if (!isKept(run)) continue
+      for (const words of [this.#peers, this.#offsets, this.#bytes, this.#strides]) words[kept] = words[run] as number
+      kept++
+    }
+    this.#count = kept
+    this.#isOpen = false
+  }
+
   clear(): void {
     this.#count = 0
     this.#used = this.#start

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { milliseconds } from '@weft/base'
+import { milliseconds, runOf } from '@weft/base'
 import { RING_SLOT_BYTES } from '@weft/datapath'
 import type { NodeId } from '@weft/keys'
 import fc from 'fast-check'
@@ -14,7 +14,7 @@ test('what comes by relay, or from the packet port, changes nothing', () => {
     fc.property(datagramFrom(scene.seen), fc.uint8Array({ maxLength: 100 }), (datagram, packet) => {
       const meter = harness.meter(BOB)
       const before = accountedFor(harness)
-      harness.tell({ kind: 'receive-relayed', relay, datagram })
+      harness.tell({ kind: 'receive-relayed', relay, run: runOf(datagram) })
       assert.equal(accountedFor(harness), before + 1)
       assert.deepEqual(harness.meter(BOB), meter)
       harness.portPacket(packet)

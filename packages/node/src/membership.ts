@@ -1,4 +1,5 @@
 import {
+  type DatagramRun,
   earliest,
   type Instant,
   type IpAddress,
@@ -188,16 +189,16 @@ export class Membership {
     if (!this.#revocations.isOwn && this.#revocations.take(texts, now.wall)) this.#onRevoked()
   }
 
-  onRelayed(from: NodeId, relay: NodeId, datagram: Uint8Array, now: Now): void {
+  onRelayed(from: NodeId, relay: NodeId, run: DatagramRun, now: Now): void {
     this.#now = now
     if (this.peers.byId(from) === undefined) this.#host.countDrop('unknown-datagram')
-    else this.routes.onRelayed(relay, datagram, now)
+    else this.routes.onRelayed(relay, run, now)
   }
 
   /** What the fast path sealed for the peer, whose path is by the relay. */
-  sendRelayed(index: Peer['index'], relay: NodeId, datagram: Uint8Array): void {
+  sendRelayed(index: Peer['index'], relay: NodeId, run: DatagramRun): void {
     const peer = this.peers.at(index)
-    if (peer !== undefined) this.routes.send(peer, { kind: 'relayed', relay }, datagram)
+    if (peer !== undefined) this.routes.sendByRelay(peer, relay, run)
   }
 
   onHandshake(message: Uint8Array, path: Path, now: Now): void {

@@ -1,4 +1,4 @@
-import type { Duration, Endpoint, Instant, IpAddress, LogFields, Prefix, WallTime } from '@weft/base'
+import type { DatagramRun, Duration, Endpoint, Instant, IpAddress, LogFields, Prefix, WallTime } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, DatapathReport, Path } from '@weft/datapath'
 import type { MeshId, NodeId } from '@weft/keys'
@@ -67,7 +67,7 @@ export type NodeInput =
       readonly mesh: MeshId
       readonly relay: NodeId
       readonly from: NodeId
-      readonly datagram: Uint8Array
+      readonly run: DatagramRun
     }
   /** Somebody on a LAN of this machine says it to whoever listens. */
   | { readonly kind: 'came-on-lan'; readonly datagram: Uint8Array }
@@ -120,7 +120,7 @@ export type NodeOutput =
       readonly mesh: MeshId
       readonly relay: NodeId
       readonly to: NodeId
-      readonly datagram: Uint8Array
+      readonly run: DatagramRun
     }
   /** To all nodes on the machine's LANs, whatever mesh they are of. */
   | { readonly kind: 'send-on-lan'; readonly datagram: Uint8Array }

@@ -186,7 +186,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#memberships.get(input.mesh)?.routes.setRelay(input.relay, input.standing, now)
         return
       case 'came-by-relay':
-        this.#memberships.get(input.mesh)?.onRelayed(input.from, input.relay, input.datagram, now)
+        this.#memberships.get(input.mesh)?.onRelayed(input.from, input.relay, input.run, now)
         return
       case 'came-on-lan':
         this.#onDatagram(input.datagram, undefined, now)
@@ -242,7 +242,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         return
       case 'relayed':
         for (const membership of this.#memberships.values())
-          membership.sendRelayed(report.peer, report.relay, report.datagram)
+          membership.sendRelayed(report.peer, report.relay, report.run)
         return
       case 'mark-set':
       case 'mark-refused':

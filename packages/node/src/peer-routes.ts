@@ -1,4 +1,4 @@
-import { type Endpoint, earliest, type Instant, type Now } from '@weft/base'
+import { type DatagramRun, datagramsOf, type Endpoint, earliest, type Instant, type Now, runOf } from '@weft/base'
 import type { DirectPath, Path } from '@weft/datapath'
 import type { NodeId, PrivateKey } from '@weft/keys'
 import { type PeerPaths, probeSender, Traversal } from '@weft/traversal'
@@ -14,7 +14,7 @@ export interface PeerRoutesHost
   meshPrefixes(): MeshPrefixes
   ownEndpoints(): readonly Endpoint[]
   refreshEndpoints(): void
-  sendByRelay(output: Pick<Extract<NodeOutput, { kind: 'send-by-relay' }>, 'relay' | 'to' | 'datagram'>): void
+  sendByRelay(output: Pick<Extract<NodeOutput, { kind: 'send-by-relay' }>, 'relay' | 'to' | 'run'>): void
   doubtRelay(relay: NodeId): void
   sendOnLan(datagram: Uint8Array): void
   seenAs(observed: Endpoint, by: Endpoint): void
@@ -122,7 +122,11 @@ export class PeerRoutes {
 
   send(peer: Peer, path: Path, datagram: Uint8Array, whole = false): void {
     if (path.kind === 'direct') this.#host.command({ kind: 'send-datagram', path, datagram, whole })
-    else this.#host.sendByRelay({ relay: path.relay, to: peer.identity.id, datagram })
+    else this.sendByRelay(peer, path.relay, runOf(datagram))
+  }
+
+  sendByRelay(peer: Peer, relay: NodeId, run: DatagramRun): void {
+    this.#host.sendByRelay({ relay, to: peer.identity.id, run })
   }
 
   onSession(peer: Peer): void {
@@ -130,9 +134,14 @@ export class PeerRoutes {
   }
 
   /** What a relay brought of a peer. */
-  onRelayed(relay: NodeId, datagram: Uint8Array, now: Now): void {
-    if (probeSender(datagram) === undefined) this.#host.command({ kind: 'receive-relayed', relay, datagram })
-    else this.#traversal.onDatagram(datagram, { kind: 'relayed', relay }, now)
+  onRelayed(relay: NodeId, run: DatagramRun, now: Now): void {
+    const datagrams = datagramsOf(run)
+    const probes = datagrams.filter((datagram) => probeSender(datagram) !== undefined)
+    if (probes.length === 0) this.#host.command({ kind: 'receive-relayed', relay, run })
+    else
+      for (const datagram of datagrams)
+        if (probes.includes(datagram)) this.#traversal.onDatagram(datagram, { kind: 'relayed', relay }, now)
+        else this.#host.command({ kind: 'receive-relayed', relay, run: runOf(datagram) })
   }
 
   onAbsent(relay: NodeId, node: NodeId, now: Now): void {

@@ -1,4 +1,5 @@
 import {
+  type DatagramRun,
   type Endpoint,
   endpointOf,
   endpointParts,
@@ -44,7 +45,7 @@ interface Relayed {
   readonly at: Instant
   readonly from: Machine
   readonly to: Machine
-  readonly datagram: Uint8Array
+  readonly run: DatagramRun
 }
 
 /** Machines on one wire, told the time; every datagram takes `LATENCY`. */
@@ -120,11 +121,11 @@ export class SimulatedNetwork {
   }
 
   /** What a machine sends by the relay arrives at the node, if it is there. */
-  sendByRelay(from: Machine, to: string, datagram: Uint8Array): void {
+  sendByRelay(from: Machine, to: string, run: DatagramRun): void {
     const target = this.machines.find(({ device }) => device.id === to)
     if (!this.isRelayUp || target === undefined) return
     const at = instant(this.now.instant + RELAY_LATENCY)
-    this.relayed.push({ at, from, to: target, datagram: datagram.slice() })
+    this.relayed.push({ at, from, to: target, run: { ...run, bytes: run.bytes.slice() } })
   }
 
   sendOnLan(from: Machine, datagram: Uint8Array): void {
@@ -172,8 +173,8 @@ export class SimulatedNetwork {
       }
     }
     while (this.relayed[0] !== undefined && this.relayed[0].at <= this.now.instant) {
-      const { from, to, datagram } = this.relayed.shift() as Relayed
-      to.receiveByRelay(from, datagram)
+      const { from, to, run } = this.relayed.shift() as Relayed
+      to.receiveByRelay(from, run)
       count++
     }
     return count
@@ -275,10 +276,10 @@ export class Machine {
     this.#settle()
   }
 
-  receiveByRelay(from: Machine, datagram: Uint8Array): void {
+  receiveByRelay(from: Machine, run: DatagramRun): void {
     const [mesh] = this.#meshes
     if (this.isPlugged && mesh !== undefined)
-      this.tell({ kind: 'came-by-relay', mesh, relay: RELAY, from: from.device.id, datagram })
+      this.tell({ kind: 'came-by-relay', mesh, relay: RELAY, from: from.device.id, run })
   }
 
   /** Its connection to the relay is there, or gone, from when it knows of the relay. */
@@ -335,7 +336,7 @@ export class Machine {
   #act(output: NodeOutput): void {
     if (output.kind === 'datapath') this.#datapath.tell(output.command)
     else if (output.kind === 'send-on-lan') this.#network.sendOnLan(this, output.datagram)
-    else if (output.kind === 'send-by-relay') this.#network.sendByRelay(this, output.to, output.datagram)
+    else if (output.kind === 'send-by-relay') this.#network.sendByRelay(this, output.to, output.run)
     else if (output.kind === 'keep-relays') {
       this.#keepsRelay = output.relays.includes(RELAY)
       this.#tellRelay()

@@ -1,4 +1,4 @@
-import type { IpAddress, Random } from '@weft/base'
+import type { DatagramRun, IpAddress, Random } from '@weft/base'
 import type { CryptoProvider, NodeId } from '@weft/keys'
 import type { RelayVisitor } from './admission.ts'
 import type { KnockOutcome } from './frames.ts'
@@ -28,7 +28,8 @@ export type RelayClientInput<Place> =
   /** It could not be opened, or was closed by the other side. `reason` is for people. */
   | { readonly kind: 'closed'; readonly connection: number; readonly reason?: string }
   | { readonly kind: 'received'; readonly connection: number; readonly message: Uint8Array }
-  | { readonly kind: 'send'; readonly to: NodeId; readonly datagram: Uint8Array }
+  /** Datagrams that are too long are dropped. */
+  | { readonly kind: 'send'; readonly to: NodeId; readonly run: DatagramRun }
   /** From the coordinator only. Dropped where there is no connection: all are told anew with the next. */
   | { readonly kind: 'revoke'; readonly revocation: Uint8Array }
   /** From the coordinator only, once welcome in version 2: whether it is reached at that port of the address that the relay sees. */
@@ -45,9 +46,9 @@ export type RelayClientState =
 export type RelayClientOutput<Place> =
   | { readonly kind: 'connect'; readonly connection: number; readonly place: Place }
   | { readonly kind: 'disconnect'; readonly connection: number }
-  /** One frame of a message; those that follow each other may go together. */
-  | { readonly kind: 'send'; readonly connection: number; readonly frame: Uint8Array }
-  | { readonly kind: 'datagram'; readonly from: NodeId; readonly datagram: Uint8Array }
+  /** Frames of a message, at most `MAX_MESSAGE` bytes of them; those that follow each other may go together. */
+  | { readonly kind: 'send'; readonly connection: number; readonly frames: Uint8Array }
+  | { readonly kind: 'datagrams'; readonly from: NodeId; readonly run: DatagramRun }
   /** What was sent to that node went nowhere. */
   | { readonly kind: 'absent'; readonly node: NodeId }
   /** To the coordinator, once it is let in, and before the state. */

@@ -1,4 +1,4 @@
-import { type IpAddress, ipBytes, ipFromBytes, isZero, viewOf } from '@weft/base'
+import { type DatagramRun, datagramsOf, type IpAddress, ipBytes, ipFromBytes, isZero, viewOf } from '@weft/base'
 import { MAX_REVOCATION_LENGTH } from '@weft/identity'
 import { SIGNATURE_LENGTH } from '@weft/keys'
 
@@ -32,6 +32,8 @@ const TOKEN_LENGTH = 8
 const CHALLENGE_LENGTH = NODE_ID_LENGTH + NONCE_LENGTH
 /** Of what one frame carries to a peer: more than any path's packets need. */
 export const MAX_DATAGRAM = 2048
+/** What a frame adds to a datagram. */
+const ADDRESSING = HEADER + NODE_ID_LENGTH
 /** Of one WebSocket message. */
 export const MAX_MESSAGE = 65_535
 const MAX_ADMISSION = 8192
@@ -61,8 +63,8 @@ export type Frame =
   | { readonly kind: 'challenge'; readonly relay: Uint8Array; readonly nonce: Uint8Array }
   | { readonly kind: 'admission'; readonly proof: Uint8Array }
   | { readonly kind: 'admitted' }
-  /** To the relay: for that node; from it: of that node. */
-  | { readonly kind: 'datagram'; readonly node: Uint8Array; readonly datagram: Uint8Array }
+  /** Frames of datagrams, one after the other and as they are. To the relay: all for that node; from it: of that node. */
+  | { readonly kind: 'datagrams'; readonly node: Uint8Array; readonly frames: Uint8Array; readonly count: number }
   /** From the relay: that node is not here. */
   | { readonly kind: 'absent'; readonly node: Uint8Array }
   | { readonly kind: 'ping'; readonly token: Uint8Array }
@@ -92,8 +94,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
       return framed(ADMISSION, frame.proof)
     case 'admitted':
       return framed(ADMITTED)
-    case 'datagram':
-      return framed(DATAGRAM, frame.node, frame.datagram)
+    case 'datagrams':
+      return readdress(frame.frames.slice(), frame.node)
     case 'absent':
       return framed(ABSENT, frame.node)
     case 'ping':
@@ -119,6 +121,80 @@ export function encodeFrame(frame: Frame): Uint8Array {
   }
 }
 
+/** A run's datagrams for that node, in as few pieces as messages allow. Those that are empty or too long are left out. */
+export function encodeDatagrams(node: Uint8Array, run: DatagramRun): readonly Uint8Array[] {
+  const { bytes, stride } = run
+  if (bytes.length === 0 || stride > MAX_DATAGRAM) return []
+  const datagrams = datagramsOf(run)
+  const most = Math.floor(MAX_MESSAGE / (ADDRESSING + stride))
+  const pieces: Uint8Array[] = []
+  for (let i = 0; i < datagrams.length; i += most) pieces.push(piece(node, datagrams.slice(i, i + most)))
+  return pieces
+}
+
+function piece(node: Uint8Array, datagrams: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(datagrams.reduce((sum, { length }) => sum + ADDRESSING + length, 0))
+  let at = 0
+  for (const datagram of datagrams) {
+    const length = NODE_ID_LENGTH + datagram.length
+    whole[at] = DATAGRAM
+    whole[at + 1] = length >> 8
+    whole[at + 2] = length & 0xff
+    whole.set(node, at + HEADER)
+    whole.set(datagram, at + ADDRESSING)
+    at += ADDRESSING + datagram.length
+  }
+  return whole
+}
+
+/** Writes the node into frames of datagrams, and gives them. */
+export function readdress(frames: Uint8Array, node: Uint8Array): Uint8Array {
+  for (let at = 0; at < frames.length; at = frameEnd(frames, at)) frames.set(node, at + HEADER)
+  return frames
+}
+
+/** Where the frame that begins there ends. */
+export const frameEnd = (frames: Uint8Array, at: number): number =>
+  at + HEADER + (((frames[at + 1] ?? 0) << 8) | (frames[at + 2] ?? 0))
+
+/** What frames of datagrams carry, copied: datagrams of one length make a run. */
+export function runsOf(frames: Uint8Array): readonly DatagramRun[] {
+  const runs: DatagramRun[] = []
+  for (let at = 0; at < frames.length; ) {
+    const end = endOfRun(frames, at)
+    runs.push({ bytes: bare(frames, at, end), stride: frameEnd(frames, at) - at - ADDRESSING })
+    at = end
+  }
+  return runs
+}
+
+/** A shorter datagram is its run's last. */
+function endOfRun(frames: Uint8Array, start: number): number {
+  const whole = frameEnd(frames, start) - start
+  for (let at = start; at < frames.length; ) {
+    const end = frameEnd(frames, at)
+    if (end - at > whole) return at
+    if (end - at < whole) return end
+    at = end
+  }
+  return frames.length
+}
+
+/** Of a run: its datagrams without what addresses them. */
+function bare(frames: Uint8Array, start: number, end: number): Uint8Array {
+  const count = Math.ceil((end - start) / (frameEnd(frames, start) - start))
+  const bytes = new Uint8Array(end - start - count * ADDRESSING)
+  for (let at = start, to = 0, next = at; at < end; at = next) {
+    next = frameEnd(frames, at)
+    bytes.set(frames.subarray(at + ADDRESSING, next), to)
+    to += next - at - ADDRESSING
+  }
+  return bytes
+}
+
+/** Bytes of the datagrams alone. */
+export const datagramBytes = (frames: Uint8Array, count: number): number => frames.length - count * ADDRESSING
+
 /** The frames of a message, as views into it; `undefined` where it is malformed. */
 export function decodeFrames(message: Uint8Array): readonly Frame[] | undefined {
   const frames: Frame[] = []
@@ -126,20 +202,38 @@ export function decodeFrames(message: Uint8Array): readonly Frame[] | undefined 
   for (let at = 0; at < message.length; ) {
     if (at + HEADER > message.length) return undefined
     const end = at + HEADER + view.getUint16(at + 1)
-    const frame = end > message.length ? undefined : frameOf(message[at] ?? 0, message.subarray(at + HEADER, end))
+    if (end > message.length) return undefined
+    const body = message.subarray(at + HEADER, end)
+    const frame = message[at] === DATAGRAM ? datagramsAt(message, view, at) : frameOf(message[at] ?? 0, body)
     if (frame === undefined) return undefined
     frames.push(frame)
-    at = end
+    at = frame.kind === 'datagrams' ? at + frame.frames.length : end
   }
   return frames.length === 0 ? undefined : frames
 }
 
+/** All that follow each other with the same node. */
+function datagramsAt(message: Uint8Array, view: DataView, start: number): Frame | undefined {
+  let end = start
+  let count = 0
+  while (end + ADDRESSING < message.length && message[end] === DATAGRAM && hasSameNode(view, start, end)) {
+    const next = end + HEADER + view.getUint16(end + 1)
+    const length = next - end - ADDRESSING
+    if (length <= 0 || length > MAX_DATAGRAM || next > message.length) return undefined
+    end = next
+    count++
+  }
+  const node = message.subarray(start + HEADER, start + ADDRESSING)
+  return count === 0 ? undefined : { kind: 'datagrams', node, frames: message.subarray(start, end), count }
+}
+
+function hasSameNode(view: DataView, a: number, b: number): boolean {
+  for (let i = HEADER; i < ADDRESSING; i += 4) if (view.getUint32(a + i) !== view.getUint32(b + i)) return false
+  return true
+}
+
 function frameOf(type: number, body: Uint8Array): Frame | undefined {
   switch (type) {
-    case DATAGRAM:
-      return body.length > NODE_ID_LENGTH && body.length <= NODE_ID_LENGTH + MAX_DATAGRAM
-        ? { kind: 'datagram', node: body.subarray(0, NODE_ID_LENGTH), datagram: body.subarray(NODE_ID_LENGTH) }
-        : undefined
     case CHALLENGE:
       return body.length === CHALLENGE_LENGTH
         ? { kind: 'challenge', relay: body.subarray(0, NODE_ID_LENGTH), nonce: body.subarray(NODE_ID_LENGTH) }
@@ -215,7 +309,6 @@ function readAddress(bytes: Uint8Array): IpAddress | undefined {
   return ipBytes(address).length === length ? address : undefined
 }
 
-/** Written as it is because a relay does it for every datagram. */
 function framed(type: number, first = NOTHING, second = NOTHING): Uint8Array {
   const length = first.length + second.length
   const frame = new Uint8Array(HEADER + length)

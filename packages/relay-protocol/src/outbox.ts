@@ -1,6 +1,15 @@
 import { concatBytes } from '@weft/base'
+import { frameEnd } from './frames.ts'
 
 const MAX_OWN = 64
+/** What one sender's turn brings where several wait, in bytes: more than any frame. */
+const TURN = 16 * 1024
+
+interface Queue {
+  /** Each is some whole frames. */
+  readonly pieces: Uint8Array[]
+  bytes: number
+}
 
 /**
  * What waits for one node at a relay: frames by the node they are of, each of whom is served in turn, so that no sender
@@ -8,7 +17,7 @@ const MAX_OWN = 64
  */
 export class Outbox {
   readonly #maxBytes: number
-  readonly #bySource = new Map<string, { readonly frames: Uint8Array[]; bytes: number }>()
+  readonly #bySource = new Map<string, Queue>()
   /** What the relay itself says goes first; there is little of it. */
   readonly #own: Uint8Array[] = []
   #bytes = 0
@@ -31,59 +40,82 @@ export class Outbox {
     if (this.#own.length < MAX_OWN) this.#own.push(frame)
   }
 
-  /** How many older frames had to go for it. */
-  push(source: string, frame: Uint8Array): number {
+  /** One frame or several, which are the outbox's from then on; how many older ones had to go for them. */
+  push(source: string, frames: Uint8Array): number {
     let queue = this.#bySource.get(source)
     if (queue === undefined) {
-      queue = { frames: [], bytes: 0 }
+      queue = { pieces: [], bytes: 0 }
       this.#bySource.set(source, queue)
     }
-    queue.frames.push(frame)
-    queue.bytes += frame.length
-    this.#bytes += frame.length
+    queue.pieces.push(frames)
+    queue.bytes += frames.length
+    this.#bytes += frames.length
     let dropped = 0
     while (this.#bytes > this.#maxBytes && this.#dropOldest()) dropped++
     return dropped
   }
 
-  /** Frames for one message of at most so many bytes, one of each source in turn; `undefined` where nothing waits. */
+  /** Frames for one message of at most so many bytes, of each source in turn; `undefined` where nothing waits. */
   take(maxBytes: number): Uint8Array | undefined {
     const parts: Uint8Array[] = []
-    let bytes = 0
-    for (let own = this.#own[0]; own !== undefined && bytes + own.length <= maxBytes; own = this.#own[0]) {
+    let room = maxBytes
+    for (let own = this.#own[0]; own !== undefined && own.length <= room; own = this.#own[0]) {
       parts.push(own)
-      bytes += own.length
+      room -= own.length
       this.#own.shift()
     }
-    for (let isFull = this.#own.length > 0; !isFull && this.#bySource.size > 0; ) {
+    while (this.#own.length === 0 && this.#bySource.size > 0) {
       const [source, queue] = first(this.#bySource)
-      const frame = queue.frames[0]
-      isFull = frame === undefined || bytes + frame.length > maxBytes
-      if (frame === undefined || isFull) break
-      parts.push(frame)
-      bytes += frame.length
-      this.#remove(queue)
+      const most = this.#bySource.size === 1 ? room : Math.min(room, TURN)
+      const taken = this.#takeFrom(queue, most, parts)
+      if (taken === 0) break
+      room -= taken
       // Its turn is over.
-      if (this.#bySource.delete(source) && queue.frames.length > 0) this.#bySource.set(source, queue)
+      this.#bySource.delete(source)
+      if (queue.bytes > 0) this.#bySource.set(source, queue)
     }
-    return parts.length === 0 ? undefined : concatBytes(...parts)
+    return parts.length > 1 ? concatBytes(...parts) : parts[0]
+  }
+
+  /** Adds its oldest frames to the parts, as many as fit; how many bytes they are. */
+  #takeFrom(queue: Queue, most: number, parts: Uint8Array[]): number {
+    let taken = 0
+    for (let piece = queue.pieces[0]; piece !== undefined; piece = queue.pieces[0]) {
+      const fitting = piece.length <= most - taken ? piece.length : lengthWithin(piece, most - taken)
+      if (fitting === 0) break
+      parts.push(piece.subarray(0, fitting))
+      this.#remove(queue, fitting)
+      taken += fitting
+    }
+    return taken
   }
 
   #dropOldest(): boolean {
-    let most: readonly [string, { readonly frames: Uint8Array[]; bytes: number }] | undefined
+    let most: readonly [string, Queue] | undefined
     for (const each of this.#bySource) if (most === undefined || each[1].bytes > most[1].bytes) most = each
-    if (most === undefined) return false
-    this.#remove(most[1])
-    if (most[1].frames.length === 0) this.#bySource.delete(most[0])
+    const oldest = most?.[1].pieces[0]
+    if (most === undefined || oldest === undefined) return false
+    this.#remove(most[1], frameEnd(oldest, 0))
+    if (most[1].bytes === 0) this.#bySource.delete(most[0])
     return true
   }
 
-  #remove(queue: { readonly frames: Uint8Array[]; bytes: number }): void {
-    const frame = queue.frames.shift()
-    if (frame === undefined) return
-    queue.bytes -= frame.length
-    this.#bytes -= frame.length
+  /** So many bytes of its oldest piece. */
+  #remove(queue: Queue, bytes: number): void {
+    const [piece] = queue.pieces
+    if (piece === undefined) return
+    if (bytes < piece.length) queue.pieces[0] = piece.subarray(bytes)
+    else queue.pieces.shift()
+    queue.bytes -= bytes
+    this.#bytes -= bytes
   }
+}
+
+/** Of the whole frames that are so many bytes at most. */
+function lengthWithin(frames: Uint8Array, most: number): number {
+  let length = 0
+  for (let end = frameEnd(frames, 0); end <= most; end = frameEnd(frames, end)) length = end
+  return length
 }
 
 function first<K, V>(map: ReadonlyMap<K, V>): readonly [K, V] {

@@ -17,7 +17,7 @@ import {
 import type { NodeId } from '@weft/keys'
 import { admissionOf } from './admission.ts'
 import type { RelayClientInput, RelayClientOptions, RelayClientOutput, RelayVersion } from './client-interface.ts'
-import { decodeFrames, encodeFrame, type Frame, MAX_DATAGRAM } from './frames.ts'
+import { decodeFrames, encodeDatagrams, encodeFrame, type Frame, runsOf } from './frames.ts'
 
 /** From the try to connect to the admission. */
 const CONNECT_TIMEOUT = seconds(10)
@@ -225,8 +225,8 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
   #onLate(phase: Connected, frame: Frame, now: Instant): void {
     phase.pingAt = later(now, PING_EVERY)
     switch (frame.kind) {
-      case 'datagram':
-        this.#outputs.push({ kind: 'datagram', from: idOf(frame.node), datagram: frame.datagram.slice() })
+      case 'datagrams':
+        for (const run of runsOf(frame.frames)) this.#outputs.push({ kind: 'datagrams', from: idOf(frame.node), run })
         break
       case 'absent':
         this.#outputs.push({ kind: 'absent', node: idOf(frame.node) })
@@ -274,10 +274,11 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
     this.#outputs.push({ kind: 'state', state: 'connected', rttMs })
   }
 
-  #onSend({ to, datagram }: Extract<RelayClientInput<Place>, { kind: 'send' }>): void {
+  #onSend({ to, run }: Extract<RelayClientInput<Place>, { kind: 'send' }>): void {
     const node = fromHex(to)
-    if (this.#phase.kind !== 'connected' || node === undefined || datagram.length > MAX_DATAGRAM) return
-    this.#send(this.#phase.connection, { kind: 'datagram', node, datagram })
+    if (this.#phase.kind !== 'connected' || node === undefined) return
+    const { connection } = this.#phase
+    for (const frames of encodeDatagrams(node, run)) this.#outputs.push({ kind: 'send', connection, frames })
   }
 
   #onDoubt(now: Instant): void {
@@ -321,7 +322,7 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
   }
 
   #send(connection: number, frame: Frame): void {
-    this.#outputs.push({ kind: 'send', connection, frame: encodeFrame(frame) })
+    this.#outputs.push({ kind: 'send', connection, frames: encodeFrame(frame) })
   }
 }
 

@@ -20,12 +20,14 @@ import { isCoordinator, verifyMembership } from './admission.ts'
 import { Allowance, type Rate } from './allowance.ts'
 import {
   CALL_TOKEN_LENGTH,
+  datagramBytes,
   decodeFrames,
   encodeFrame,
   type Frame,
   type KnockOutcome,
   MAX_MESSAGE,
   NONCE_LENGTH,
+  readdress,
 } from './frames.ts'
 import { Outbox } from './outbox.ts'
 
@@ -169,6 +171,7 @@ export class RelayHub {
     this.#say(connection, { kind: 'challenge', relay: this.#id, nonce })
   }
 
+  /** The message is the hub's from then on: what it forwards of it is not copied. */
   received(client: Client, message: Uint8Array, now: Now): void {
     const connection = this.#connections.get(client)
     if (connection === undefined || connection.state.kind === 'over') return
@@ -239,7 +242,7 @@ export class RelayHub {
     else if (state.kind === 'challenged' && frame.kind === 'coordinator')
       this.#onCoordinator(connection, state.nonce, frame.signature)
     else if (state.kind === 'challenged' && frame.kind === 'answer') this.#onAnswer(connection, frame.token)
-    else if (state.kind === 'admitted' && frame.kind === 'datagram') this.#forward(connection, state, frame, now)
+    else if (state.kind === 'admitted' && frame.kind === 'datagrams') this.#forward(connection, state, frame, now)
     else if ((state.kind === 'admitted' || state.kind === 'coordinator') && frame.kind === 'ping')
       this.#say(connection, { kind: 'pong', token: frame.token.slice() })
     else if (state.kind === 'coordinator' && frame.kind === 'revocation') this.revoke([frame.bytes], now)
@@ -326,23 +329,20 @@ export class RelayHub {
   #forward(
     from: Connection,
     state: Extract<State, { kind: 'admitted' }>,
-    frame: Extract<Frame, { kind: 'datagram' }>,
+    { node, frames, count }: Extract<Frame, { kind: 'datagrams' }>,
     now: Now,
   ): void {
-    if (!from.bytes.take(frame.datagram.length, now.instant)) {
-      this.#count('dropped-rate')
+    if (!from.bytes.take(datagramBytes(frames, count), now.instant)) {
+      this.#count('dropped-rate', count)
       return
     }
-    const to = this.#byNode.get(keyOf(frame.node))
+    const to = this.#byNode.get(keyOf(node))
     if (to === undefined) {
-      this.#count('dropped-absent')
-      if (from.absent.take(1, now.instant)) this.#say(from, { kind: 'absent', node: frame.node.slice() })
+      this.#count('dropped-absent', count)
+      if (from.absent.take(1, now.instant)) this.#say(from, { kind: 'absent', node: node.slice() })
       return
     }
-    const dropped = to.outbox.push(
-      state.node,
-      encodeFrame({ kind: 'datagram', node: state.id, datagram: frame.datagram }),
-    )
+    const dropped = to.outbox.push(state.node, compact(readdress(frames, state.id)))
     if (dropped > 0) this.#count('dropped-full', dropped)
     this.#outputs.push({ kind: 'ready', client: to.client })
   }
@@ -373,3 +373,5 @@ export class RelayHub {
 
 const UNKNOWN_ADDRESS = '0.0.0.0' as IpAddress
 const keyOf = (id: Uint8Array): string => toHex(id)
+/** What waits must not keep much more memory than it counts for. */
+const compact = (bytes: Uint8Array): Uint8Array => (2 * bytes.length < bytes.buffer.byteLength ? bytes.slice() : bytes)

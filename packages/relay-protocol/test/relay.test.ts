@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { concatBytes, type Endpoint, fromHex, type IpAddress, milliseconds, seconds, toHex, utf8 } from '@weft/base'
+import {
+  concatBytes,
+  datagramsOf,
+  type Endpoint,
+  fromHex,
+  type IpAddress,
+  milliseconds,
+  runOf,
+  seconds,
+  toHex,
+  utf8,
+} from '@weft/base'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { createCertificate, createRevocation, encodeChain } from '@weft/identity'
 import { meshIdOf, type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
@@ -122,18 +133,19 @@ test('frames before the admission, and no frames at all, end the connection', ()
 })
 
 test('a node that reads slowly loses the oldest of who sends most, and a quiet sender gets its turn', () => {
-  const world = new World({ ...defaultHubLimits, outbox: 2_000 })
+  const world = new World({ ...defaultHubLimits, outbox: 40_000 })
   const [loud, quiet, slow] = [world.node(), world.node(), world.node()]
   slow.isReading = false
-  for (let i = 0; i < 100; i++) loud.send(slow, `loud ${String(i).padStart(3, '0')}${' '.repeat(70)}`)
+  for (let i = 0; i < 100; i++) loud.send(slow, `loud ${String(i).padStart(3, '0')}${' '.repeat(1_000)}`)
   quiet.send(slow, 'quiet')
   slow.isReading = true
   world.run()
   const texts = slow.heard.map(([, text]) => text.trim())
-  assert.equal(texts[1], 'quiet')
+  const before = texts.indexOf('quiet')
+  assert.ok(before >= 0 && before <= 16, `${before} came before it`)
   assert.equal(texts.at(-1), 'loud 099')
   assert.ok(!texts.includes('loud 000'))
-  assert.ok((world.hub.counts()['dropped-full'] ?? 0) >= 75)
+  assert.ok((world.hub.counts()['dropped-full'] ?? 0) >= 60)
 })
 
 test('a sender beyond its rate loses what is too much', () => {
@@ -442,7 +454,7 @@ class TestNode {
   }
 
   send(to: { readonly id: NodeId }, text: string): void {
-    this.client.handle({ kind: 'send', to: to.id, datagram: utf8(text) }, this.#world.clock.now())
+    this.client.handle({ kind: 'send', to: to.id, run: runOf(utf8(text)) }, this.#world.clock.now())
     this.#world.run()
   }
 
@@ -506,13 +518,14 @@ class TestNode {
         }
         return
       case 'send':
-        this.sent.push(output.frame)
+        this.sent.push(output.frames)
         clock.advance(milliseconds(latency))
         for (const [client, connection] of this.connections)
-          if (connection === output.connection && !isSilent) hub.received(client, output.frame, clock.now())
+          if (connection === output.connection && !isSilent) hub.received(client, output.frames, clock.now())
         return
-      case 'datagram':
-        this.heard.push([output.from, new TextDecoder().decode(output.datagram)])
+      case 'datagrams':
+        for (const datagram of datagramsOf(output.run))
+          this.heard.push([output.from, new TextDecoder().decode(datagram)])
         return
       case 'absent':
         this.absent.push(output.node)

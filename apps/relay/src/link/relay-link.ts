@@ -1,4 +1,4 @@
-import { assertNever, type Clock, CoreRunner, type IpAddress, parseIp } from '@weft/base'
+import { assertNever, type Clock, CoreRunner, type DatagramRun, type IpAddress, parseIp } from '@weft/base'
 import { nativeCrypto, systemRandom } from '@weft/crypto'
 import type { NodeId } from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
@@ -17,7 +17,7 @@ export type RelayWelcome = Omit<Extract<RelayClientOutput<string>, { kind: 'welc
 /** Who is told what comes by a relay. */
 export interface RelayLinkListener {
   onState(state: RelayClientState): void
-  onDatagram?(from: NodeId, datagram: Uint8Array): void
+  onDatagrams?(from: NodeId, run: DatagramRun): void
   onAbsent?(node: NodeId): void
   /** Only to the coordinator: somebody waits for it at that URL of the relay. */
   onCaller?(place: string, caller: { readonly token: Uint8Array; readonly source: IpAddress }): void
@@ -59,8 +59,8 @@ export class RelayLink {
     this.#runner.tell({ kind: 'places', places })
   }
 
-  send(to: NodeId, datagram: Uint8Array): void {
-    this.#runner.tell({ kind: 'send', to, datagram })
+  send(to: NodeId, run: DatagramRun): void {
+    this.#runner.tell({ kind: 'send', to, run })
   }
 
   /** By the coordinator; it is told again by whoever hears `connected`. */
@@ -106,10 +106,10 @@ export class RelayLink {
         this.#forget(output.connection)
         return
       case 'send':
-        this.#sockets.get(output.connection)?.send(output.frame)
+        this.#sockets.get(output.connection)?.send(output.frames)
         return
-      case 'datagram':
-        this.#listener.onDatagram?.(output.from, output.datagram)
+      case 'datagrams':
+        this.#listener.onDatagrams?.(output.from, output.run)
         return
       case 'absent':
         this.#listener.onAbsent?.(output.node)

@@ -38,6 +38,8 @@ export class RelaySocket {
       perMessageDeflate: false,
       // What passes is sealed from node to node; who signed the web certificate does not matter.
       rejectUnauthorized: false,
+      // Masks keep web pages from choosing the bytes on the wire (RFC 6455 §10.3). These are sealed, and no page's.
+      generateMask: (mask) => mask.fill(0),
     })
     this.#socket.on('open', () => {
       if (!this.#isClosed) this.#events.onOpen(this.#socket.protocol === SUBPROTOCOLS[0] ? 2 : 1)
@@ -54,12 +56,12 @@ export class RelaySocket {
     })
   }
 
-  send(frame: Uint8Array): void {
+  send(frames: Uint8Array): void {
     if (this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > MAX_WAITING) return
-    if (this.#bytes + frame.length > MAX_MESSAGE) this.#flush()
+    if (this.#bytes + frames.length > MAX_MESSAGE) this.#flush()
     if (this.#frames.length === 0) setImmediate(() => this.#flush())
-    this.#frames.push(frame)
-    this.#bytes += frame.length
+    this.#frames.push(frames)
+    this.#bytes += frames.length
   }
 
   /** Nothing is told any more. */
@@ -76,8 +78,10 @@ export class RelaySocket {
   }
 
   #flush(): void {
-    if (this.#frames.length === 0) return
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(Buffer.concat(this.#frames, this.#bytes))
+    const [first] = this.#frames
+    if (first === undefined) return
+    const message = this.#frames.length === 1 ? first : Buffer.concat(this.#frames, this.#bytes)
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message)
     this.#frames = []
     this.#bytes = 0
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { concatBytes, runOf } from '@weft/base'
 import type { NodeId } from '@weft/keys'
 import { buildEchoRequest, ICMP4_ECHO_REPLY } from '@weft/packet'
 import { addressOf, icmpPacket } from '../test-packets.ts'
@@ -146,8 +147,20 @@ export function inboundClaims(make: MakeHarness): void {
 
   claimOf(make, 'a sealed datagram that came by relay is delivered', async (scene) => {
     const bob = await scene.connectBob()
-    await scene.tell({ kind: 'receive-relayed', relay: RELAY, datagram: bob.seal(fromBob(1)) })
+    await scene.tell({ kind: 'receive-relayed', relay: RELAY, run: runOf(bob.seal(fromBob(1))) })
     await scene.expectDelivered(fromBob(1))
+  })
+
+  claimOf(make, 'of a run that came by relay each datagram stands for itself', async (scene) => {
+    const bob = await scene.connectBob()
+    const [first, forged, last] = [fromBob(1), fromBob(2), fromBob(3)].map((packet) => bob.seal(packet))
+    assert.ok(first && forged && last)
+    forged[20] = (forged[20] ?? 0) ^ 1
+    const run = { bytes: concatBytes(first, forged, last), stride: first.length }
+    await scene.tell({ kind: 'receive-relayed', relay: RELAY, run })
+    await scene.expectDelivered(fromBob(1))
+    await scene.expectDelivered(fromBob(3))
+    await scene.expectDrops('not-authentic')
   })
 
   claimOf(make, 'an echo reply that begins with the token goes up, others to the packet port', async (scene) => {

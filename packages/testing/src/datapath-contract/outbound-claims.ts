@@ -183,7 +183,7 @@ export function outboundClaims(make: MakeHarness): void {
     scene.h.portPacket(fromAlice(1))
     const report = await scene.h.takeReport('relayed')
     assert.deepEqual([report.relay, report.peer], [RELAY, BOB])
-    expectHolds(bob, report.datagram, fromAlice(1))
+    expectHolds(bob, report.run.bytes, fromAlice(1))
   })
 
   claimOf(make, 'a packet of the node goes the way of those from the packet port', async (scene) => {

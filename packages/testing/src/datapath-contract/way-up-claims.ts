@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { IpAddress } from '@weft/base'
+import { type IpAddress, runOf } from '@weft/base'
 import { RING_SLOT_BYTES, type SocketId, UP_BURST } from '@weft/datapath'
 import { type NodeId, PrivateKey, type PublicKey } from '@weft/keys'
 import { portableCrypto } from '@weft/keys/portable'
@@ -60,7 +60,7 @@ export function wayUpClaims(make: MakeHarness): void {
     const message = handshakeMessage(1, INITIATION_LENGTH, nodeKey(1))
     await scene.tell(
       { kind: 'set-local-keys', keys: [nodeKey(1)] },
-      { kind: 'receive-relayed', relay: RELAY, datagram: message },
+      { kind: 'receive-relayed', relay: RELAY, run: runOf(message.slice()) },
     )
     const report = await scene.h.takeReport('handshake')
     assert.deepEqual([report.message, report.path], [message, { kind: 'relayed', relay: RELAY }])
