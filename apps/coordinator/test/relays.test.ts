@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +11,7 @@ import { readLink } from '@weft/identity'
 import { systemClock } from '@weft/linux'
 import { type MeshDescription, type RunningRelay, startRelay } from '@weft/relay'
 import { RelayLink } from '@weft/relay/link'
+import { freePort } from '@weft/testing'
 import { TestCoordinator } from './test-coordinator.ts'
 import { Refused, type TestChannel, TestNode } from './test-node.ts'
 
@@ -199,7 +198,7 @@ class World implements AsyncDisposable {
       stateDirectory: directory,
       mesh: description,
       listen: { host: '127.0.0.1', port: 0 },
-      stunPort: await freePort(),
+      stunPort: await freePort('udp'),
       clock: systemClock,
       logger: silentLogger,
     })
@@ -248,14 +247,4 @@ class Member implements Disposable {
   [Symbol.dispose](): void {
     this.#link.stop()
   }
-}
-
-/** UDP. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { callControl } from '@weft/control-socket'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@weft/testing'
 
 const CLI = join(import.meta.dirname, '../../../apps/cli/src/main.ts')
 
@@ -20,7 +20,7 @@ export class ServedCoordinator {
   }
 
   static async start(): Promise<ServedCoordinator> {
-    const coordinator = new ServedCoordinator(await freePort())
+    const coordinator = new ServedCoordinator(await freePort('tcp'))
     await coordinator.start()
     return coordinator
   }

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { hsalsa, xsalsa20poly1305 } from '@noble/ciphers/salsa.js'
 import { concatBytes, fromHex, invariant, randomBytes, toHex, utf8, viewOf } from '@weft/base'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
-import { freePort } from '../free-port.ts'
+import { freePort } from '@weft/testing'
 import { DATAGRAM_LENGTH, type RelayLink, type RelayUnderTest } from './relay-under-test.ts'
 
 /*
@@ -37,7 +37,7 @@ export class Derper implements RelayUnderTest {
   }
 
   static async start(program: string): Promise<Derper> {
-    const port = await freePort()
+    const port = await freePort('tcp')
     const directory = mkdtempSync(join(tmpdir(), 'weft-bench-derper-'))
     const flags = ['-a', `127.0.0.1:${port}`, '-http-port', '-1', '-stun=false', '-c', join(directory, 'config')]
     const child = spawn(program, flags, { stdio: 'ignore' })
