@@ -1,20 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import {
-  type Clock,
-  type Duration,
-  familyOf,
-  type IpAddress,
-  type Logger,
-  milliseconds,
-  parseIp,
-  prefixOf,
-  type Random,
-} from '@weft/base'
+import { type Clock, type Duration, type IpAddress, type Logger, milliseconds, parseIp, type Random } from '@weft/base'
 import { ChannelResponder, netmapParts } from '@weft/coordinator-protocol'
 import type { CryptoProvider } from '@weft/keys'
-import { hangUp } from '@weft/relay/listening'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { asksFor, hangUp, originOf, takeUpgrades } from '@weft/relay/listening'
+import type { WebSocket } from 'ws'
 import {
   ChannelConnection,
   type ChannelDesk,
@@ -27,8 +17,6 @@ import type { FeedOutput } from './netmap-feed.ts'
 
 const PATH = '/v1/channel'
 const SUBPROTOCOL = 'weft.channel.1'
-/** One Noise message. */
-const MAX_FRAME = 65_535
 /** How long nodes have to say good-bye when the coordinator closes, in ms. */
 const CLOSING = 1_000
 
@@ -71,13 +59,7 @@ interface ServerOptions {
 /** Takes WebSocket upgrades at `/v1/channel`, and bounds how many there are. */
 export class ChannelServer implements ConnectionOwner {
   readonly #options: ServerOptions
-  readonly #sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: MAX_FRAME,
-    perMessageDeflate: false,
-    clientTracking: false,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-  })
+  readonly #sockets = takeUpgrades(SUBPROTOCOL)
   readonly #connections = new Map<number, ChannelConnection>()
   readonly #strangers = new Set<ChannelConnection>()
   readonly #strangersFrom = new Map<string, number>()
@@ -156,10 +138,8 @@ export class ChannelServer implements ConnectionOwner {
   }
 
   #refusalOf(request: IncomingMessage): { readonly event: StrangerEvent; readonly status: string } | undefined {
-    const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',')
     if (request.url?.split('?', 1)[0] !== PATH) return { event: 'upgrade-refused', status: '404 Not Found' }
-    if (!offered.some((name) => name.trim() === SUBPROTOCOL))
-      return { event: 'upgrade-refused', status: '400 Bad Request' }
+    if (!asksFor(request, SUBPROTOCOL)) return { event: 'upgrade-refused', status: '400 Bad Request' }
     return this.#isFull(sourceOf(request))
       ? { event: 'too-many-connections', status: '503 Service Unavailable' }
       : undefined
@@ -197,9 +177,3 @@ export class ChannelServer implements ConnectionOwner {
 }
 
 const sourceOf = (request: IncomingMessage): IpAddress | undefined => parseIp(request.socket.remoteAddress ?? '')
-
-/** Whoever has one IPv6 address mostly has its whole /64. */
-function originOf(source: IpAddress | undefined): string {
-  if (source === undefined) return 'unknown'
-  return familyOf(source) === 4 ? source : prefixOf(source, 64)
-}

@@ -3,9 +3,8 @@ import type { Duplex } from 'node:stream'
 import type { IpAddress } from '@weft/base'
 import type { Caller } from '@weft/relay-protocol'
 import type { WebSocket } from 'ws'
-import { originOf } from './origin-limits.ts'
+import { originOf, takeUpgrades } from './listening/index.ts'
 import { splice } from './splice.ts'
-import { takeUpgrades } from './take-upgrades.ts'
 
 const SUBPROTOCOL = 'weft.channel.1'
 /** For the coordinator to answer, in ms; the node gives up after 10 s. */

@@ -1,11 +1,6 @@
-import { familyOf, type Instant, type IpAddress, prefixOf } from '@weft/base'
+import type { Instant, IpAddress } from '@weft/base'
 import { Allowance, type Rate } from '@weft/relay-protocol'
-
-/** Whoever has one IPv6 address mostly has its whole /64. */
-export function originOf(source: IpAddress | undefined): string {
-  if (source === undefined) return 'unknown'
-  return familyOf(source) === 4 ? source : prefixOf(source, 64)
-}
+import { originOf } from './listening/index.ts'
 
 /** A rate for each origin, for so many of them: whoever was longest quiet is forgotten first. */
 export class OriginLimits {

@@ -6,9 +6,7 @@ import { type Caller, type Client, type HubOptions, type HubOutput, RelayHub, SW
 import type { RawData, WebSocket } from 'ws'
 import { Callers } from './callers.ts'
 import { knock } from './knock.ts'
-import { hangUp } from './listening/index.ts'
-import { originOf } from './origin-limits.ts'
-import { takeUpgrades } from './take-upgrades.ts'
+import { asksFor, hangUp, originOf, takeUpgrades } from './listening/index.ts'
 
 const PATH = '/v1/relay'
 /** As at the coordinator itself. */
@@ -174,8 +172,7 @@ export class RelayServer {
   }
 
   #refusalOf(request: IncomingMessage, origin: string): string | undefined {
-    const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',')
-    if (!offered.some((name) => SUBPROTOCOLS.some((each) => each === name.trim()))) return '400 Bad Request'
+    if (!asksFor(request, ...SUBPROTOCOLS)) return '400 Bad Request'
     const isFull =
       this.#isClosing ||
       this.#connections.size >= this.#limits.connections ||

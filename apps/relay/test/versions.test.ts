@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { RelayVersion } from '@weft/relay-protocol'
 import { RelaySocket } from '../src/link/relay-socket.ts'
-import { takeUpgrades } from '../src/take-upgrades.ts'
+import { takeUpgrades } from '../src/listening/index.ts'
 
 for (const [spoken, version] of [
   [['weft.relay.1'], 1],

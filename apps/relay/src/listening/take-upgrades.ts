@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { MAX_MESSAGE } from '@weft/relay-protocol'
 import { WebSocketServer } from 'ws'
 
@@ -10,4 +11,10 @@ export function takeUpgrades(...subprotocols: readonly string[]): WebSocketServe
     clientTracking: false,
     handleProtocols: (offered) => subprotocols.find((each) => offered.has(each)) ?? false,
   })
+}
+
+/** Whether the request asks for one of them. */
+export function asksFor(request: IncomingMessage, ...subprotocols: readonly string[]): boolean {
+  const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',')
+  return offered.some((name) => subprotocols.includes(name.trim()))
 }
