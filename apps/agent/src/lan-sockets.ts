@@ -1,12 +1,12 @@
 import { createSocket, type Socket } from 'node:dgram'
-import { type Family, familyOf, type IpAddress, type Logger } from '@weft/base'
+import { type Clock, type Family, familyOf, type IpAddress, type Logger, type Rate, TokenBucket } from '@weft/base'
 
 /** docs/protocols/paths.md: what is said to all on a LAN goes no further than this LAN. */
 const PORT = 7482
 const GROUPS: Readonly<Record<Family, string>> = { 4: '239.255.74.82', 6: 'ff02::7765:6674' }
 const MAX_LANS = 16
-/** Datagrams heard a second; what is more is not looked into. */
-const HEARD_A_SECOND = 100
+/** Of datagrams heard; what is more is not looked into. */
+const HEARD: Rate = { burst: 100, perSecond: 100 }
 
 /** An address of this machine, and the interface that has it. */
 export interface LanAddress {
@@ -35,12 +35,17 @@ export class LanSockets implements Lan {
   readonly #onDatagram: (datagram: Uint8Array) => void
   readonly #logger: Logger
   readonly #sockets = new Map<string, LanSocket>()
-  #heard = 0
-  #heardSince = 0
+  readonly #heard = new TokenBucket(HEARD)
+  readonly #clock: Clock
 
-  constructor(onDatagram: (datagram: Uint8Array) => void, logger: Logger) {
-    this.#onDatagram = onDatagram
-    this.#logger = logger
+  constructor(options: {
+    readonly onDatagram: (datagram: Uint8Array) => void
+    readonly clock: Clock
+    readonly logger: Logger
+  }) {
+    this.#onDatagram = options.onDatagram
+    this.#clock = options.clock
+    this.#logger = options.logger
   }
 
   setAddresses(addresses: readonly LanAddress[]): void {
@@ -96,12 +101,7 @@ export class LanSockets implements Lan {
   }
 
   #hear(datagram: Uint8Array): void {
-    const now = performance.now()
-    if (now - this.#heardSince > 1_000) {
-      this.#heardSince = now
-      this.#heard = 0
-    }
-    if (++this.#heard <= HEARD_A_SECOND) this.#onDatagram(datagram)
+    if (this.#heard.take(this.#clock().instant)) this.#onDatagram(datagram)
   }
 
   #tell(name: string, error: unknown): void {

@@ -39,7 +39,7 @@ const systemDrivers: AgentDrivers = {
   openTunnel: openTun,
   clock: systemClock,
   localAddresses: addressesExcept,
-  openLan: (onDatagram, logger) => new LanSockets(onDatagram, logger),
+  openLan: (onDatagram, logger) => new LanSockets({ onDatagram, clock: systemClock, logger }),
   watchNetwork: (onChange, own) => new NetworkWatch(onChange, own),
 }
 

@@ -1,9 +1,8 @@
-import { assertNever, type Clock, type Duration, type IpAddress, type Logger } from '@weft/base'
+import { assertNever, type Clock, type Duration, type IpAddress, type Logger, type Rate, TokenBucket } from '@weft/base'
 import type { ChannelResponder, MessageParts, ResponderOutput } from '@weft/coordinator-protocol'
 import type { PublicKey } from '@weft/keys'
 import type { RawData, WebSocket } from 'ws'
 import type { Counters, StrangerEvent } from './counters.ts'
-import { type Rate, RateLimit } from './rate-limit.ts'
 
 /** What one connection may do. */
 export interface ConnectionLimits {
@@ -70,8 +69,8 @@ export class ChannelConnection {
   readonly #clock: Clock
   readonly #counters: Counters
   readonly #logger: Logger
-  readonly #frames: RateLimit
-  readonly #requests: RateLimit
+  readonly #frames: TokenBucket
+  readonly #requests: TokenBucket
   readonly #silence: NodeJS.Timeout
   /** Until the channel is open, then until it is a device's. */
   #deadline: NodeJS.Timeout
@@ -105,8 +104,8 @@ export class ChannelConnection {
     this.#clock = options.clock
     this.#counters = options.counters
     this.#logger = options.logger
-    this.#frames = new RateLimit(this.#limits.frames)
-    this.#requests = new RateLimit(this.#limits.requests)
+    this.#frames = new TokenBucket(this.#limits.frames)
+    this.#requests = new TokenBucket(this.#limits.requests)
     this.#deadline = setTimeout(() => this.#end('handshake-timeout', POLICY), this.#limits.handshake)
     this.#silence = setTimeout(() => this.#onSilence(), this.#limits.silence)
     this.#listen()

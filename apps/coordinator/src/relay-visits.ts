@@ -1,4 +1,4 @@
-import type { Clock, IpAddress, Logger } from '@weft/base'
+import { type Clock, type IpAddress, type Logger, TokenBucket } from '@weft/base'
 import type { RelaySummary } from '@weft/coordinator-protocol'
 import type { NodeId, PrivateKey } from '@weft/keys'
 import { RelayLink, type RelayWelcome } from '@weft/relay/link'
@@ -7,7 +7,6 @@ import type { RelayRow } from '@weft/storage'
 import type { WebSocket } from 'ws'
 import { answerCaller } from './caller-socket.ts'
 import type { KnockResult, Knocks } from './knocks.ts'
-import { RateLimit } from './rate-limit.ts'
 import { Refusal } from './refusal.ts'
 
 /** Whom a relay may have the coordinator come for: of each relay, so many at once and a second. */
@@ -108,7 +107,7 @@ export class RelayVisits {
   }
 
   #visit(relay: NodeId, places: readonly string[]): Visit {
-    const calls = new RateLimit(CALLS)
+    const calls = new TokenBucket(CALLS)
     const visit: Visit = {
       standing: { state: 'away' },
       knocking: setInterval(() => this.#askToKnock(visit), KNOCK_EVERY_MS).unref(),

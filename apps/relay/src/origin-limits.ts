@@ -1,12 +1,11 @@
-import type { Instant, IpAddress } from '@weft/base'
-import { Allowance, type Rate } from '@weft/relay-protocol'
+import { type Instant, type IpAddress, type Rate, TokenBucket } from '@weft/base'
 import { originOf } from './listening/index.ts'
 
 /** A rate for each origin, for so many of them: whoever was longest quiet is forgotten first. */
 export class OriginLimits {
   readonly #rate: Rate
   readonly #most: number
-  readonly #allowances = new Map<string, Allowance>()
+  readonly #allowances = new Map<string, TokenBucket>()
 
   constructor(rate: Rate, most: number) {
     this.#rate = rate
@@ -15,7 +14,7 @@ export class OriginLimits {
 
   take(source: IpAddress, now: Instant): boolean {
     const origin = originOf(source)
-    const allowance = this.#allowances.get(origin) ?? new Allowance(this.#rate)
+    const allowance = this.#allowances.get(origin) ?? new TokenBucket(this.#rate)
     this.#allowances.delete(origin)
     this.#allowances.set(origin, allowance)
     if (this.#allowances.size > this.#most)
@@ -23,6 +22,6 @@ export class OriginLimits {
         this.#allowances.delete(oldest)
         break
       }
-    return allowance.take(1, now)
+    return allowance.take(now)
   }
 }

@@ -1,7 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { type Clock, endpointOf, type IpAddress, parseIp } from '@weft/base'
-import { Allowance, type Rate } from '@weft/relay-protocol'
+import { type Clock, endpointOf, type IpAddress, parseIp, type Rate, TokenBucket } from '@weft/base'
 import { answerStun } from '@weft/traversal'
 import { OriginLimits } from './origin-limits.ts'
 
@@ -19,7 +18,7 @@ export class StunServer {
   readonly #sockets: readonly Socket[]
   readonly #clock: Clock
   readonly #limits = new OriginLimits(RATE, MOST_SOURCES)
-  readonly #total = new Allowance(TOTAL)
+  readonly #total = new TokenBucket(TOTAL)
   readonly #counts = new Map<StunEvent, number>()
 
   private constructor(port: number, sockets: readonly Socket[], clock: Clock) {
@@ -74,7 +73,7 @@ export class StunServer {
 
   #isWithinRate(source: IpAddress): boolean {
     const { instant } = this.#clock()
-    return this.#limits.take(source, instant) && this.#total.take(1, instant)
+    return this.#limits.take(source, instant) && this.#total.take(instant)
   }
 
   #count(event: StunEvent): void {

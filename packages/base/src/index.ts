@@ -55,3 +55,4 @@ export {
   type WallTime,
   wallTime,
 } from './time.ts'
+export { type Rate, TokenBucket } from './token-bucket.ts'

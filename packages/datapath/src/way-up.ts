@@ -1,9 +1,8 @@
-import type { Instant } from '@weft/base'
+import { type Instant, type Rate, TokenBucket } from '@weft/base'
 import type { CryptoProvider, PublicKey } from '@weft/keys'
 import { holdsCookie, holdsMac1, mac1KeyOf, OriginLimits } from '@weft/wireguard'
 import { type DatapathReport, type DropReason, type Path, UP_BURST, UP_RATE } from './datapath.ts'
 import { originOf } from './origin.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 interface LocalKey {
   readonly key: PublicKey<'node'>
@@ -19,12 +18,12 @@ interface LocalKey {
 export class WayUp {
   readonly #crypto: CryptoProvider
   readonly #offer: (report: DatapathReport) => boolean
-  readonly #handshakes = new TokenBucket((UP_RATE * 3) / 8, (UP_BURST * 3) / 8)
-  readonly #proven = new TokenBucket(UP_RATE / 8, UP_BURST / 8)
+  readonly #handshakes = new TokenBucket(shareOf(3 / 8))
+  readonly #proven = new TokenBucket(shareOf(1 / 8))
   readonly #provenOrigins = new OriginLimits()
-  readonly #cookieReplies = new TokenBucket(UP_RATE / 8, UP_BURST / 8)
-  readonly #datagrams = new TokenBucket((UP_RATE * 3) / 8, (UP_BURST * 3) / 8)
-  readonly #nodePackets = new TokenBucket(UP_RATE, UP_BURST)
+  readonly #cookieReplies = new TokenBucket(shareOf(1 / 8))
+  readonly #datagrams = new TokenBucket(shareOf(3 / 8))
+  readonly #nodePackets = new TokenBucket(shareOf(1))
   #locals: readonly LocalKey[] = []
 
   constructor(options: {
@@ -82,4 +81,8 @@ export class WayUp {
   deliver(report: DatapathReport): DropReason | undefined {
     return this.#offer(report) ? undefined : 'ring-full'
   }
+}
+
+function shareOf(part: number): Rate {
+  return { burst: UP_BURST * part, perSecond: UP_RATE * part }
 }

@@ -1,6 +1,5 @@
 /** Frames between node and relay, and both sides: the node's standing with a relay, and the relay's decisions. docs/protocols/relay.md */
 export { answerToCaller, type RelayVisitor } from './admission.ts'
-export { Allowance, type Rate } from './allowance.ts'
 export type {
   RelayClientInput,
   RelayClientOptions,

@@ -7,9 +7,11 @@ import {
   isPrivate,
   type Now,
   type Random,
+  type Rate,
   randomBytes,
   scopeOf,
   seconds,
+  TokenBucket,
   toHex,
   type WallTime,
   wallTime,
@@ -17,7 +19,6 @@ import {
 import { type ChainKeys, IdentityError, RevocationList } from '@weft/identity'
 import type { CryptoProvider, MeshId, NodeId, PublicKey } from '@weft/keys'
 import { isCoordinator, verifyMembership } from './admission.ts'
-import { Allowance, type Rate } from './allowance.ts'
 import {
   CALL_TOKEN_LENGTH,
   datagramBytes,
@@ -95,8 +96,8 @@ type State =
 interface Connection {
   readonly client: Client
   readonly outbox: Outbox
-  readonly bytes: Allowance
-  readonly absent: Allowance
+  readonly bytes: TokenBucket
+  readonly absent: TokenBucket
   readonly seenAt: IpAddress | undefined
   state: State
 }
@@ -126,7 +127,7 @@ export class RelayHub {
   readonly #connections = new Map<Client, Connection>()
   readonly #byNode = new Map<string, Connection>()
   #coordinator: Connection | undefined
-  readonly #knocks: Allowance
+  readonly #knocks: TokenBucket
   readonly #callers = new Map<string, Caller>()
   readonly #outputs: HubOutput[] = []
   readonly #counts = new Map<HubEvent, number>()
@@ -138,7 +139,7 @@ export class RelayHub {
     const id = fromHex(options.id)
     invariant(id !== undefined, 'a relay has an id')
     this.#id = id
-    this.#knocks = new Allowance(this.#limits.knocks)
+    this.#knocks = new TokenBucket(this.#limits.knocks)
     this.#revocations = new RevocationList(options.mesh, options.crypto)
   }
 
@@ -162,8 +163,8 @@ export class RelayHub {
     const connection: Connection = {
       client,
       outbox: new Outbox(this.#limits.outbox),
-      bytes: new Allowance(this.#limits.bytes),
-      absent: new Allowance(this.#limits.absent),
+      bytes: new TokenBucket(this.#limits.bytes),
+      absent: new TokenBucket(this.#limits.absent),
       seenAt,
       state: { kind: 'challenged', nonce },
     }
@@ -305,7 +306,7 @@ export class RelayHub {
     const own = token.slice()
     if (seenAt === undefined || scopeOf(seenAt) !== 'other' || isPrivate(seenAt))
       this.knocked(client, own, 'not-outside')
-    else if (!this.#knocks.take(1, now.instant)) this.knocked(client, own, 'too-often')
+    else if (!this.#knocks.take(now.instant)) this.knocked(client, own, 'too-often')
     else this.#outputs.push({ kind: 'knock', client, token: own, at: endpointOf(seenAt, port) })
   }
 
@@ -332,14 +333,14 @@ export class RelayHub {
     { node, frames, count }: Extract<Frame, { kind: 'datagrams' }>,
     now: Now,
   ): void {
-    if (!from.bytes.take(datagramBytes(frames, count), now.instant)) {
+    if (!from.bytes.take(now.instant, datagramBytes(frames, count))) {
       this.#count('dropped-rate', count)
       return
     }
     const to = this.#byNode.get(keyOf(node))
     if (to === undefined) {
       this.#count('dropped-absent', count)
-      if (from.absent.take(1, now.instant)) this.#say(from, { kind: 'absent', node: node.slice() })
+      if (from.absent.take(now.instant)) this.#say(from, { kind: 'absent', node: node.slice() })
       return
     }
     const dropped = to.outbox.push(state.node, compact(readdress(frames, state.id)))

@@ -1,5 +1,5 @@
-import { type Endpoint, earliest, type Instant, type Now, type Random } from '@weft/base'
-import { type DirectPath, type Path, type PeerMeter, TokenBucket } from '@weft/datapath'
+import { type Endpoint, earliest, type Instant, type Now, type Random, type Rate, TokenBucket } from '@weft/base'
+import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
 import type { CryptoProvider, NodeId, PrivateKey, PublicKey } from '@weft/keys'
 import { MAX_GUESSES, PeerPaths, type PeerPathsHost } from './peer-paths.ts'
 import { PeerSeals } from './peer-seals.ts'
@@ -10,11 +10,9 @@ import { SequenceWindow } from './sequence-window.ts'
 /** Sequence numbers begin at the wall clock's time in these parts of a millisecond, so that they grow over restarts. */
 const SEQUENCES_PER_MS = 4096
 /** Messages of one peer that are looked into, at once and each second: two searches of all candidates. */
-const BURST = 256
-const PER_SECOND = 64
+const MESSAGES: Rate = { burst: 256, perSecond: 64 }
 /** Calls of one peer that are carried to others, at once and each second. */
-const CARRIED_BURST = 16
-const CARRIED_PER_SECOND = 4
+const CARRIED: Rate = { burst: 16, perSecond: 4 }
 /** Common peers that are asked to carry a call. */
 const MAX_CARRIERS = 3
 /** Peers that are told where this node is now, when no relay can tell. */
@@ -105,8 +103,8 @@ export class Traversal {
       seals,
       window: new SequenceWindow(),
       paths,
-      messages: new TokenBucket(PER_SECOND, BURST),
-      carried: new TokenBucket(CARRIED_PER_SECOND, CARRIED_BURST),
+      messages: new TokenBucket(MESSAGES),
+      carried: new TokenBucket(CARRIED),
       via: undefined,
     }
     this.#byIndex.set(index, known)

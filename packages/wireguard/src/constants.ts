@@ -1,4 +1,4 @@
-import { type Duration, milliseconds, seconds } from '@weft/base'
+import { type Duration, milliseconds, type Rate, seconds } from '@weft/base'
 
 /** The first four bytes of a datagram, little-endian: the message's type and three reserved zero bytes. */
 export const MESSAGE_INITIATION = 1
@@ -52,17 +52,14 @@ export const CROSSING_TIMEOUT: Duration = seconds(1)
 export const MAX_PERSISTENT_KEEPALIVE: Duration = seconds(65_535)
 
 /**
- * Handshake messages a second that are worked on without asking for a cookie, and how many at once: about a quarter of
- * what one core does.
+ * Handshake messages that are worked on without asking for a cookie: a second about a quarter of what one core does.
  */
-export const AT_EASE_RATE = 250
-export const AT_EASE_BURST = 128
+export const AT_EASE: Rate = { burst: 128, perSecond: 250 }
 /** As wireguard-go: load that has gone is not believed at once. */
 export const UNDER_LOAD_FOR: Duration = seconds(1)
-/** For each source address while under load, as other implementations have it: handshakes a second, and at once. */
-export const ORIGIN_RATE = 20
-export const ORIGIN_BURST = 5
-/** Source addresses that are limited at the same time, about 200 bytes each. */
+/** Handshakes of each source address while under load, as other implementations have it. */
+export const ORIGIN_RATE: Rate = { burst: 5, perSecond: 20 }
+/** Source addresses that are limited at the same time, about 350 bytes each. */
 export const MAX_LIMITED_ORIGINS = 4096
 
 /** How far ahead of what is sent the latest timestamp is put on disk: one write in so long, and a lead of that much at most. */

@@ -1,13 +1,12 @@
-import { type Instant, later } from '@weft/base'
-import { AT_EASE_BURST, AT_EASE_RATE, UNDER_LOAD_FOR } from './constants.ts'
-import { TokenAllowance } from './token-allowance.ts'
+import { type Instant, later, TokenBucket } from '@weft/base'
+import { AT_EASE, UNDER_LOAD_FOR } from './constants.ts'
 
 /**
  * Whether handshakes come faster than this end likes to do their work: more than it has an allowance for, or it was
  * told so. It stays under load until a second after the last one too many.
  */
 export class HandshakeLoad {
-  readonly #allowance = new TokenAllowance({ rate: AT_EASE_RATE, burst: AT_EASE_BURST })
+  readonly #allowance = new TokenBucket(AT_EASE)
   #until: Instant | undefined
   #isTold = false
 

@@ -1,6 +1,5 @@
-import { type Instant, later, seconds, toHex } from '@weft/base'
-import { MAX_LIMITED_ORIGINS, ORIGIN_BURST, ORIGIN_RATE } from './constants.ts'
-import { TokenAllowance } from './token-allowance.ts'
+import { type Instant, later, seconds, TokenBucket, toHex } from '@weft/base'
+import { MAX_LIMITED_ORIGINS, ORIGIN_RATE } from './constants.ts'
 
 /** Address and two bytes of port: the lengths by which origins of each family are known. */
 const IPV4_ORIGIN_LENGTH = 6
@@ -16,7 +15,7 @@ const FORGET_EVERY = seconds(1)
  * IPv6 /64 an allowance. The table is bounded; where it is full of active ones, whoever is not in it waits.
  */
 export class OriginLimits {
-  readonly #allowances = new Map<string, TokenAllowance>()
+  readonly #allowances = new Map<string, TokenBucket>()
   #forgetAt: Instant | undefined
 
   get size(): number {
@@ -29,7 +28,7 @@ export class OriginLimits {
     if (known !== undefined) return known.take(now)
     if (this.#allowances.size >= MAX_LIMITED_ORIGINS) this.#forgetRested(now)
     if (this.#allowances.size >= MAX_LIMITED_ORIGINS) return false
-    const allowance = new TokenAllowance({ rate: ORIGIN_RATE, burst: ORIGIN_BURST })
+    const allowance = new TokenBucket(ORIGIN_RATE)
     this.#allowances.set(group, allowance)
     return allowance.take(now)
   }
