@@ -26,6 +26,9 @@ const RANGE_LENGTH = 18
 /** The /18s in 100.64.0.0/10. */
 const RANGES = 2 ** (RANGE_LENGTH - 10)
 
+const DOT = '.'.charCodeAt(0)
+const ZERO = '0'.charCodeAt(0)
+
 /** The resolver's place in the range. */
 const RESOLVER_HOST = 53
 
@@ -54,14 +57,12 @@ export function freeAddress(range: Prefix, used: readonly IpAddress[], joins: nu
   const { address, length } = prefixParts(range)
   const start = numberOf(address)
   const broadcast = start + 2 ** (32 - length) - 1
-  const taken = new Set(used.map(numberOf))
-  taken.add(start + RESOLVER_HOST)
-  let highest = Math.min(start + joins + (joins < RESOLVER_HOST ? 0 : 1), broadcast - 1)
-  for (const each of used) {
-    const number = numberOf(each)
-    if (number > highest && number < broadcast) highest = number
-  }
-  for (let number = highest + 1; number < broadcast; number++) if (!taken.has(number)) return addressOf(number)
+  const numbers = used.map(numberOf)
+  const behindJoins = Math.min(start + joins + (joins < RESOLVER_HOST ? 0 : 1), broadcast - 1)
+  const highest = numbers.reduce((most, number) => (number < broadcast ? Math.max(most, number) : most), behindJoins)
+  const next = highest + 1 === start + RESOLVER_HOST ? highest + 2 : highest + 1
+  if (next < broadcast) return addressOf(next)
+  const taken = new Set(numbers).add(start + RESOLVER_HOST)
   for (let number = start + 1; number <= highest; number++) if (!taken.has(number)) return addressOf(number)
   return undefined
 }
@@ -69,8 +70,17 @@ export function freeAddress(range: Prefix, used: readonly IpAddress[], joins: nu
 /** Of a valid address: a join looks at those of all devices. */
 function numberOf(address: IpAddress): number {
   let number = 0
-  for (const part of address.split('.')) number = number * 256 + Number(part)
-  return number
+  let part = 0
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i)
+    if (code !== DOT) {
+      part = part * 10 + code - ZERO
+      continue
+    }
+    number = number * 256 + part
+    part = 0
+  }
+  return number * 256 + part
 }
 
 function addressOf(number: number): IpAddress {

@@ -13,7 +13,14 @@ import {
 } from '@weft/base'
 import type { NetmapRecord, Params } from '@weft/coordinator-protocol'
 import { meshPrefix } from '@weft/identity'
-import { type AccountId, type CryptoProvider, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
+import {
+  type AccountId,
+  type CryptoProvider,
+  type NodeId,
+  nodeIdOf,
+  type PublicKey,
+  rememberingSignatures,
+} from '@weft/keys'
 import { systemAlarm } from '@weft/linux'
 import type { DeviceRow, RecordRow, RevocationRow, StoreTransaction } from '@weft/storage'
 import { type BringBackWish, bringBack } from './bring-back.ts'
@@ -84,7 +91,7 @@ export class Coordinator {
     this.#onRekeyed = options.onRekeyed
     this.#onRevoked = options.onRevoked ?? (() => undefined)
     this.#state = state
-    this.#crypto = crypto
+    this.#crypto = rememberingSignatures(crypto)
     this.#noteRevoked(state.revocations)
     this.#clock = clock
     this.#logger = logger

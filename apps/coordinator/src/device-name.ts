@@ -35,13 +35,12 @@ export function nameFromHostName(hostName: string): string {
 
 /** The name, or with `-2`, `-3`, … the first that is neither used, nor reserved, nor could be taken for a used one. */
 export function freeName(name: string, used: readonly string[]): string {
+  const misleads = (candidate: string) => isReservedLabel(candidate) || lookalikeOf(candidate, used) !== undefined
+  if (!used.includes(name) && !misleads(name)) return name
   const taken = new Set(used)
-  const isFree = (candidate: string) =>
-    !taken.has(candidate) && !isReservedLabel(candidate) && lookalikeOf(candidate, used) === undefined
-  if (isFree(name)) return name
   for (let number = 2; ; number++) {
     const candidate = fitted(toUnicode(name), `-${number}`)
-    if (isFree(candidate)) return candidate
+    if (!taken.has(candidate) && !misleads(candidate)) return candidate
   }
 }
 

@@ -6,8 +6,8 @@ import { changeMessages, netmapMessages, touchedSince, withWhatIsUnnumbered } fr
 
 /** Changes are gathered for so long: docs/protocols/channel.md. */
 const GATHERING = milliseconds(20)
-/** Between two tellings, for each subscriber: what a stream of changes costs stays bounded in a large mesh. */
-const SPACING_EACH = 0.1
+/** Between two tellings, for each subscriber, in ms: a message costs some 0.05, so that a stream of changes leaves room for the rest. */
+const SPACING_EACH = 0.2
 
 /** One open channel that wants a netmap. */
 export type Subscriber = number

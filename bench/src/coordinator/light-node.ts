@@ -1,6 +1,6 @@
 import { fromBase64, type IpAddress, invariant, toBase64, wallTime } from '@weft/base'
 import { ChannelInitiator, type Method, type Params, type Result } from '@weft/coordinator-protocol'
-import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
+import { nativeCrypto, systemRandom as random } from '@weft/crypto'
 import {
   createDeviceCertificate,
   createRecord,
@@ -9,7 +9,7 @@ import {
   type NodeKeys,
   verifyLinkCertificates,
 } from '@weft/identity'
-import { type NodeId, nodeIdOf } from '@weft/keys'
+import { type NodeId, nodeIdOf, type PublicKey, rememberingSignatures } from '@weft/keys'
 import { WebSocket } from 'ws'
 
 /** Milliseconds, as a node's own backoff has them: docs/protocols/channel.md. */
@@ -17,6 +17,8 @@ const FIRST_DELAY = 1_000
 const LAST_DELAY = 60_000
 const PING_EVERY = 7_000
 const PING = '{"type":"ping"}'
+/** All of them look at the same certificates of account and link. */
+const crypto = rememberingSignatures(nativeCrypto)
 
 /**
  * A node as the coordinator sees one: real keys, channel, join and subscription, and a node's way to come back. It reads of
@@ -28,6 +30,7 @@ export class LightNode {
   readonly record: Uint8Array = createRecord(this.keys, 1, crypto)
   readonly name: string
   readonly #link: JoinLink
+  readonly #linkKey: PublicKey<'link'>
   readonly #url: string
   readonly #source: string
   readonly #pings: NodeJS.Timeout
@@ -48,6 +51,7 @@ export class LightNode {
   constructor(options: { name: string; link: JoinLink; url: string; source: string }) {
     this.name = options.name
     this.#link = options.link
+    this.#linkKey = options.link.seed.publicKey(crypto)
     this.#url = options.url
     this.#source = options.source
     this.#pings = setInterval(() => this.#say(PING), PING_EVERY)
@@ -93,7 +97,7 @@ export class LightNode {
   }
 
   async join(): Promise<void> {
-    const linkKey = this.#link.seed.publicKey(crypto)
+    const linkKey = this.#linkKey
     const opened = await this.request('open-link', { linkKey })
     const at = wallTime(Date.now())
     const [account, link] = [bytesOf(opened.account), bytesOf(opened.link)]

@@ -27,3 +27,4 @@ export {
   sign,
   verify,
 } from './keys.ts'
+export { rememberingSignatures } from './remembered-signatures.ts'

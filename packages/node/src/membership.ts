@@ -15,7 +15,14 @@ import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
 import { type DeviceText, type MeshNames, readDeviceText, refersTo } from '@weft/dns'
 import type { FilterRule } from '@weft/filter'
 import { meshPrefix, nodeAddress6 } from '@weft/identity'
-import { type CryptoProvider, type MeshId, type NodeId, nodeIdOf, type PublicKey } from '@weft/keys'
+import {
+  type CryptoProvider,
+  type MeshId,
+  type NodeId,
+  nodeIdOf,
+  type PublicKey,
+  rememberingSignatures,
+} from '@weft/keys'
 import { DepartedPeers } from './departed-peers.ts'
 import { filterRules } from './filter-rules.ts'
 import { KnownPeers } from './known-peers.ts'
@@ -33,7 +40,6 @@ import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
 import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
 import { type VerifiedIdentity, verifyPeer } from './peer-verification.ts'
 import { Places, type PlacesHost } from './places.ts'
-import { rememberingSignatures } from './remembered-signatures.ts'
 import { Revocations, type RevocationsHost } from './revocations.ts'
 import { rootKeyOf, type StoredMembership } from './stored-membership.ts'
 import { Tunnels, type TunnelsHost } from './tunnels.ts'

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { nativeCrypto } from '@weft/crypto'
-import type { CryptoProvider } from '@weft/keys'
-import { rememberingSignatures } from '../src/remembered-signatures.ts'
+import { type CryptoProvider, rememberingSignatures } from '../src/index.ts'
 
 const seed = new Uint8Array(32).fill(7)
 const publicKey = nativeCrypto.ed25519PublicKey(seed)

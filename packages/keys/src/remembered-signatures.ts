@@ -1,5 +1,5 @@
 import { toHex } from '@weft/base'
-import type { CryptoProvider } from '@weft/keys'
+import type { CryptoProvider } from './crypto-provider.ts'
 
 /** Enough for the accounts and links of a mesh to stay, while records and devices pass through. */
 const REMEMBERED = 512
