@@ -1,5 +1,6 @@
 import {
   type DatagramRun,
+  datagramsOf,
   type Endpoint,
   endpointOf,
   endpointParts,
@@ -10,11 +11,12 @@ import {
   instant,
   type Now,
   type Random,
+  runOf,
   wallTime,
 } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
 import { nativeCrypto } from '@weft/crypto'
-import type { CryptoProvider, MeshId } from '@weft/keys'
+import type { CryptoProvider, MeshId, NodeId } from '@weft/keys'
 import {
   type InterfaceSettings,
   Node,
@@ -41,11 +43,12 @@ interface InFlight {
   readonly host?: string | undefined
 }
 
-interface Relayed {
+export interface Relayed {
   readonly at: Instant
-  readonly from: Machine
+  readonly relay: NodeId
+  readonly from: NodeId
   readonly to: Machine
-  readonly run: DatagramRun
+  readonly datagram: Uint8Array
 }
 
 /** Machines on one wire, told the time; every datagram takes `LATENCY`. */
@@ -72,6 +75,8 @@ export class SimulatedNetwork {
   onSent: ((datagram: Uint8Array, to: Endpoint) => void) | undefined
   /** Carries what goes by relay. */
   isRelayUp = false
+  /** What relays make of what they are to carry; each does as it should without it. */
+  onRelayed: ((frame: Relayed) => readonly Relayed[]) | undefined
   /** All machines are on one LAN, and hear what is said there. */
   isLan = false
 
@@ -120,12 +125,16 @@ export class SimulatedNetwork {
     else this.#launch({ at, ...carried, datagram })
   }
 
-  /** What a machine sends by the relay arrives at the node, if it is there. */
-  sendByRelay(from: Machine, to: string, run: DatagramRun): void {
+  /** What a machine sends by a relay arrives at the node, if it is there. */
+  sendByRelay(relay: NodeId, from: Machine, to: string, run: DatagramRun): void {
     const target = this.machines.find(({ device }) => device.id === to)
     if (!this.isRelayUp || target === undefined) return
     const at = instant(this.now.instant + RELAY_LATENCY)
-    this.relayed.push({ at, from, to: target, run: { ...run, bytes: run.bytes.slice() } })
+    for (const datagram of datagramsOf(run)) {
+      const frame = { at, relay, from: from.device.id, to: target, datagram: datagram.slice() }
+      this.relayed.push(...(this.onRelayed?.(frame) ?? [frame]))
+    }
+    this.relayed.sort((a, b) => a.at - b.at)
   }
 
   sendOnLan(from: Machine, datagram: Uint8Array): void {
@@ -173,8 +182,8 @@ export class SimulatedNetwork {
       }
     }
     while (this.relayed[0] !== undefined && this.relayed[0].at <= this.now.instant) {
-      const { from, to, run } = this.relayed.shift() as Relayed
-      to.receiveByRelay(from, run)
+      const { relay, from, to, datagram } = this.relayed.shift() as Relayed
+      to.receiveByRelay(relay, from, datagram)
       count++
     }
     return count
@@ -196,8 +205,8 @@ export class Machine {
   readonly #network: SimulatedNetwork
   readonly #datapath: WiredDatapath
   readonly #meshes = new Set<MeshId>()
-  #relay: RelayStanding['state'] | undefined
-  #keepsRelay = false
+  readonly #relays = new Map<NodeId, RelayStanding['state']>()
+  #kept: readonly NodeId[] = []
 
   constructor(
     network: SimulatedNetwork,
@@ -276,16 +285,16 @@ export class Machine {
     this.#settle()
   }
 
-  receiveByRelay(from: Machine, run: DatagramRun): void {
+  receiveByRelay(relay: NodeId, from: NodeId, datagram: Uint8Array): void {
     const [mesh] = this.#meshes
     if (this.isPlugged && mesh !== undefined)
-      this.tell({ kind: 'came-by-relay', mesh, relay: RELAY, from: from.device.id, run })
+      this.tell({ kind: 'came-by-relay', mesh, relay, from, run: runOf(datagram) })
   }
 
   /** Its connection to the relay is there, or gone, from when it knows of the relay. */
-  setRelay(state: RelayStanding['state']): void {
-    this.#relay = state
-    this.#tellRelay()
+  setRelay(state: RelayStanding['state'], relay = RELAY): void {
+    this.#relays.set(relay, state)
+    this.#tellRelays()
     this.#settle()
   }
 
@@ -336,19 +345,18 @@ export class Machine {
   #act(output: NodeOutput): void {
     if (output.kind === 'datapath') this.#datapath.tell(output.command)
     else if (output.kind === 'send-on-lan') this.#network.sendOnLan(this, output.datagram)
-    else if (output.kind === 'send-by-relay') this.#network.sendByRelay(this, output.to, output.run)
+    else if (output.kind === 'send-by-relay') this.#network.sendByRelay(output.relay, this, output.to, output.run)
     else if (output.kind === 'keep-relays') {
-      this.#keepsRelay = output.relays.includes(RELAY)
-      this.#tellRelay()
+      this.#kept = output.relays
+      this.#tellRelays()
     } else this.outputs.push(output)
     if (output.kind === 'configure-interface') this.settings = output.settings
   }
 
-  #tellRelay(): void {
-    if (this.#relay === undefined || !this.#keepsRelay) return
-    const standing = { state: this.#relay }
-    for (const mesh of this.#meshes)
-      this.node.handle({ kind: 'relay-state', mesh, relay: RELAY, standing }, this.#network.now)
+  #tellRelays(): void {
+    for (const [relay, state] of this.#relays)
+      for (const mesh of this.#kept.includes(relay) ? this.#meshes : [])
+        this.node.handle({ kind: 'relay-state', mesh, relay, standing: { state } }, this.#network.now)
   }
 
   #refusalOf(family: Family, port: number): string | undefined {

@@ -14,8 +14,9 @@ import { type AccountId, accountIdOf, type MeshId, meshIdOf, type NodeId, nodeId
 import { NO_PINS, type StoredMembership } from '@weft/node'
 
 export const START = { instant: instant(1_000_000), wall: wallTime(Date.UTC(2026, 10, 23)) }
-/** The one relay of the mesh. */
+/** The one relay of the mesh, unless there is another. */
 export const RELAY = 'aa'.repeat(16) as NodeId
+export const SECOND_RELAY = 'bb'.repeat(16) as NodeId
 const DAY = 86_400
 const startSeconds = START.wall / 1000
 
@@ -50,6 +51,7 @@ export class TestMesh {
   readonly devices: TestDevice[] = []
   readonly endpoints = new Map<NodeId, readonly Endpoint[]>()
   grants: Grant[] = []
+  relays: readonly NodeId[] = [RELAY]
   number = 1
   readonly #random: Random
   readonly #accounts = new Map<string, PrivateKey<'account'>>()
@@ -133,7 +135,7 @@ export class TestMesh {
       self: { id: device.id, name: device.name, owner: 'ann', address4: device.address4 },
       peers: this.devices.filter((other) => other !== device).map((other) => this.claimOf(other)),
       grants: this.grants,
-      relays: [{ id: RELAY, places: ['http://192.0.2.1:7480'] }],
+      relays: this.relays.map((id) => ({ id, places: ['http://192.0.2.1:7480'] })),
     }
   }
 

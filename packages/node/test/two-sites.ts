@@ -6,13 +6,14 @@
 import type { Endpoint, IpAddress } from '@weft/base'
 import { NAT_KINDS, type NatName, SimulatedInternet, type SimulatedSite } from '@weft/testing'
 import { Machine, SimulatedNetwork } from './simulated-network.ts'
-import { seededRandom, TestMesh } from './test-mesh.ts'
+import { RELAY, SECOND_RELAY, seededRandom, TestMesh } from './test-mesh.ts'
 
 export const STUN = ['203.0.113.1:3478', '203.0.113.1:3479'] as Endpoint[]
 
 /** Two machines that know each other, each behind a router of its kind. */
-export function pair(a: NatName, b: NatName, options: { readonly relay?: boolean } = {}) {
+export function pair(a: NatName, b: NatName, options: { readonly relay?: boolean; readonly relays?: 1 | 2 } = {}) {
   const mesh = new TestMesh()
+  if (options.relays === 2) mesh.relays = [RELAY, SECOND_RELAY]
   const network = new SimulatedNetwork()
   const internet = new SimulatedInternet(seededRandom(5))
   network.internet = internet
@@ -31,7 +32,7 @@ export function pair(a: NatName, b: NatName, options: { readonly relay?: boolean
     const machine = new Machine(network, mesh.addDevice(name), [address], i + 1)
     internet.place(name, site, machine.addresses)
     machine.start(mesh)
-    if (network.isRelayUp) machine.setRelay('connected')
+    for (const relay of network.isRelayUp ? mesh.relays : []) machine.setRelay('connected', relay)
     machine.tell({ kind: 'stun-servers', mesh: mesh.mesh, servers: STUN })
     return machine
   }) as [Machine, Machine]

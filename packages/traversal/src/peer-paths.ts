@@ -192,11 +192,21 @@ export class PeerPaths {
     this.#choose('proven', now)
   }
 
-  /** `path`: the direct one by which it came, where it did. */
-  onCall(message: Extract<ProbeMessage, { kind: 'call' }>, path: DirectPath | undefined, now: Instant): void {
-    if (path !== undefined) this.#candidateOf(path)
+  onByRelay(
+    message: Extract<ProbeMessage, { kind: 'relay-probe' | 'relay-reply' }>,
+    relay: NodeId,
+    now: Instant,
+  ): void {
+    if (message.kind === 'relay-reply') this.#relays.onReply(message.transaction, relay, now)
+    else if (this.#relays.onProbe(message, relay, now))
+      this.#moveTo(relay, 'the peer hears nothing by the other relay', now)
+  }
+
+  /** `path`: by which it came, where nobody carried it. */
+  onCall(message: Extract<ProbeMessage, { kind: 'call' }>, path: Path | undefined, now: Instant): void {
+    if (path?.kind === 'direct') this.#candidateOf(path)
     this.#candidates.setNamed(message.endpoints)
-    this.#relays.onTold(message.relays, now)
+    this.#relays.onTold(message.relays, path?.kind === 'relayed' ? path.relay : undefined, now)
     this.#moveHome(now)
     if (message.lost) {
       for (const candidate of this.#candidates) candidate.forgetProof()
@@ -329,11 +339,9 @@ export class PeerPaths {
   /** By relay, or by nothing. */
   #seek(meter: PeerMeter, now: Instant): void {
     if (this.#search.isDueAgain(now)) this.#searchNow(false, now)
-    const { unansweredSince } = meter
     const path = this.#path
-    if (path?.kind !== 'relayed' || unansweredSince === undefined) return
-    if (this.#relays.onUnanswered(path.relay, unansweredSince, now))
-      this.#moveTo(this.relay(now), 'nothing comes back by the other relay', now)
+    if (path?.kind === 'relayed')
+      this.#moveTo(this.#relays.check(path.relay, meter, now), 'nothing comes back by the other relay', now)
   }
 
   #check(current: Candidate, { unansweredSince }: PeerMeter, now: Instant): void {

@@ -15,13 +15,14 @@ import type { NodeId } from '@weft/keys'
 /*
  * What two nodes say to each other about paths, inside the seal (probe-seal.ts). docs/protocols/paths.md
  *
- *   0  1  type: 1 probe, 2 reply, 3 call me maybe, 4 carry
+ *   0  1  type: 1 probe, 2 reply, 3 call me maybe, 4 carry, 5 probe by relay, 6 reply by relay
  *   1  8  sequence: grows with every message of its sender
  *
  *   probe   9  8  transaction         17  …  zeros, so that no answer is longer than its question
  *   reply   9  8  transaction         17  19  where the probe was heard from
  *   call    9  1  flags               10  1  relays, at most 2, 16 bytes each; then 1, endpoints, at most 32, 19 bytes each
  *   carry   9  16  node id            25  …  a call as it was sealed for that node, 1 to 1,024 bytes
+ *   by relay: the probe  9  8  transaction    17  1  flags;  the reply  9  8  transaction
  *
  * An endpoint is its family (4 or 6), 16 bytes of address (IPv4: 4, then zeros) and 2 of port. Trailing bytes are refused.
  */
@@ -29,13 +30,17 @@ const PROBE = 1
 const REPLY = 2
 const CALL = 3
 const CARRY = 4
+const RELAY_PROBE = 5
+const RELAY_REPLY = 6
 const HEADER = 9
-const TRANSACTION_LENGTH = 8
+export const TRANSACTION_LENGTH = 8
 const ENDPOINT_LENGTH = 19
 const NODE_ID_LENGTH = 16
 const LEAST_PROBE = HEADER + TRANSACTION_LENGTH + ENDPOINT_LENGTH
 const MOST_PROBE = 1500
 const FLAG_LOST = 1
+const FLAG_UNHEARD = 1
+const RELAY_REPLY_LENGTH = HEADER + TRANSACTION_LENGTH
 const MAX_RELAYS = 2
 const MAX_ENDPOINTS = 32
 const MAX_CARRIED = 1024
@@ -67,6 +72,14 @@ export type ProbeMessage =
     }
   /** What one node sealed for another: for a common peer to carry there, who says the same to that node. */
   | { readonly kind: 'carry'; readonly sequence: number; readonly node: NodeId; readonly datagram: Uint8Array }
+  /** Whether the relay carries both ways; `unheard`: it does, and yet nothing that answers data arrives. */
+  | {
+      readonly kind: 'relay-probe'
+      readonly sequence: number
+      readonly transaction: ProbeTransaction
+      readonly unheard: boolean
+    }
+  | { readonly kind: 'relay-reply'; readonly sequence: number; readonly transaction: ProbeTransaction }
 
 export function encodeProbeMessage(message: ProbeMessage): Uint8Array {
   switch (message.kind) {
@@ -89,6 +102,12 @@ export function encodeProbeMessage(message: ProbeMessage): Uint8Array {
     }
     case 'carry':
       return concatBytes(header(CARRY, message.sequence), bytesOf(message.node), message.datagram)
+    case 'relay-probe': {
+      const flags = Uint8Array.of(message.unheard ? FLAG_UNHEARD : 0)
+      return concatBytes(header(RELAY_PROBE, message.sequence), bytesOf(message.transaction), flags)
+    }
+    case 'relay-reply':
+      return concatBytes(header(RELAY_REPLY, message.sequence), bytesOf(message.transaction))
   }
 }
 
@@ -111,6 +130,15 @@ export function decodeProbeMessage(body: Uint8Array): ProbeMessage | undefined {
       return readCall(body, sequence)
     case CARRY:
       return readCarry(body, sequence)
+    case RELAY_PROBE: {
+      const flags = body.length === RELAY_REPLY_LENGTH + 1 ? (body[RELAY_REPLY_LENGTH] ?? 0) : FLAG_UNHEARD + 1
+      if (flags > FLAG_UNHEARD) return undefined
+      return { kind: 'relay-probe', sequence, transaction: transactionIn(body), unheard: flags === FLAG_UNHEARD }
+    }
+    case RELAY_REPLY:
+      return body.length === RELAY_REPLY_LENGTH
+        ? { kind: 'relay-reply', sequence, transaction: transactionIn(body) }
+        : undefined
     default:
       return undefined
   }

@@ -170,7 +170,7 @@ export class Traversal {
 
   /**
    * A datagram that `probeSender` knows the sender of; on a LAN, by no path. Only what came by a direct path counts as a
-   * probe or a reply.
+   * probe or a reply, and only what came by a relay as one of those by relay.
    */
   onDatagram(datagram: Uint8Array, path: Path | undefined, now: Now): void {
     this.#now = now
@@ -193,12 +193,14 @@ export class Traversal {
   }
 
   #onMessage(known: Known, message: ProbeMessage, path: Path | undefined, now: Instant): void {
-    const direct = path?.kind === 'direct' ? path : undefined
-    if (message.kind === 'call') known.paths.onCall(message, direct, now)
+    if (message.kind === 'call') known.paths.onCall(message, path, now)
     else if (message.kind === 'carry') this.#onCarry(known, message, now)
-    else if (direct === undefined) this.#host.drop('probe-malformed')
-    else if (message.kind === 'probe') known.paths.onProbe(message, direct, now)
-    else known.paths.onReply(message, direct, now)
+    else if (message.kind === 'relay-probe' || message.kind === 'relay-reply') {
+      if (path?.kind === 'relayed') known.paths.onByRelay(message, path.relay, now)
+      else this.#host.drop('probe-malformed')
+    } else if (path?.kind !== 'direct') this.#host.drop('probe-malformed')
+    else if (message.kind === 'probe') known.paths.onProbe(message, path, now)
+    else known.paths.onReply(message, path, now)
   }
 
   /** A call of a common peer's, or one that is to be carried. */
@@ -258,7 +260,7 @@ export class Traversal {
     const message = decodeProbeMessage(opened.body)
     if (message === undefined) return 'probe-malformed'
     // A reply is new by its transaction, which nobody can guess.
-    if (message.kind === 'reply') return message
+    if (message.kind === 'reply' || message.kind === 'relay-reply') return message
     if (!known.window.accept(message.sequence)) return 'probe-replayed'
     known.seals.onHeard(opened.by)
     return message

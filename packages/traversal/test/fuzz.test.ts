@@ -17,6 +17,9 @@ const messages: readonly ProbeMessage[] = [
   { kind: 'call', sequence: 7, lost: true, relays: [relay, relay], endpoints: [HERE, HERE_6] },
   { kind: 'call', sequence: 8, lost: false, relays: [], endpoints: [] },
   { kind: 'carry', sequence: 9, node: relay, datagram: new Uint8Array(300).fill(7) },
+  { kind: 'relay-probe', sequence: 10, transaction: '0011223344556677', unheard: true },
+  { kind: 'relay-probe', sequence: 11, transaction: '0011223344556677', unheard: false },
+  { kind: 'relay-reply', sequence: 12, transaction: '0011223344556677' },
 ]
 
 fuzz({
@@ -34,7 +37,7 @@ fuzz({
       return message.kind
     },
   }),
-  reaches: ['probe', 'reply', 'call', 'carry', 'refused'],
+  reaches: ['probe', 'reply', 'call', 'carry', 'relay-probe', 'relay-reply', 'refused'],
   sources: ['traversal/src/probe-messages.ts'],
 })
 

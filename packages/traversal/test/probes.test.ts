@@ -18,6 +18,9 @@ const messages: readonly ProbeMessage[] = [
   { kind: 'call', sequence: 7, lost: true, relays: ['ab'.repeat(16) as NodeId], endpoints: [HERE, HERE_6] },
   { kind: 'call', sequence: 8, lost: false, relays: [], endpoints: [] },
   { kind: 'carry', sequence: 9, node: 'cd'.repeat(16) as NodeId, datagram: new Uint8Array(1024).fill(7) },
+  { kind: 'relay-probe', sequence: 10, transaction: '0011223344556677', unheard: true },
+  { kind: 'relay-probe', sequence: 11, transaction: '0011223344556677', unheard: false },
+  { kind: 'relay-reply', sequence: 12, transaction: '0011223344556677' },
 ]
 
 test('messages are read as they were written, and nothing else is', () => {
@@ -36,6 +39,8 @@ test('a reply is never longer than its probe', () => {
   const [probe] = messages
   const reply = encodeProbeMessage({ kind: 'reply', sequence: 1, transaction: '00'.repeat(8), observed: HERE_6 })
   assert.ok(probe && reply.length <= encodeProbeMessage(probe).length)
+  const [byRelay, replied] = [messages.at(-2), messages.at(-1)].map((message) => message && encodeProbeMessage(message))
+  assert.ok(byRelay && replied && replied.length <= byRelay.length)
 })
 
 test('any bytes are read without harm', () => {
