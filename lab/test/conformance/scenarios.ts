@@ -78,9 +78,11 @@ export function conformsWith(name: PeerName): void {
 
     const claim = (name: string, run: () => Promise<void>) => it(name, () => reporting(lab, run))
 
+    // IPv6 first: wireguard-go of 2025 keeps an address that was used for IPv4 and copies 4 bytes of an IPv6 one into it, so that
+    // its first answers go to 2001:db8:: (conn/bind_std.go, `Send`) and weft begins again after 5 s, as it should.
     for (const [outside, addressOf] of [
-      ['IPv4', (machine: Machine) => `${machine.v4}:${PORT}`],
       ['IPv6', (machine: Machine) => `[${machine.v6}]:${PORT}`],
+      ['IPv4', (machine: Machine) => `${machine.v4}:${PORT}`],
     ] as const) {
       claim(`reach each other over ${outside} when weft begins`, async () => {
         await introduce(alice, bob, { endpoint: addressOf(bob.machine) })
