@@ -1,12 +1,26 @@
-import { between, endpointParts, familyOf, type Instant, isPrivate, later, milliseconds, seconds } from '@weft/base'
+import {
+  between,
+  type Duration,
+  endpointParts,
+  familyOf,
+  type Instant,
+  isPrivate,
+  later,
+  milliseconds,
+  seconds,
+} from '@weft/base'
 import type { DirectPath } from '@weft/datapath'
 import { PathMtu } from './path-mtu.ts'
+import { RoundTrips } from './round-trips.ts'
 
 /** A proof is good for so long: two heartbeats may be lost. */
 const TRUSTED_FOR = seconds(13)
-/** Within it, two round trips are as good as equal; the rest is a share of the longer one. */
-const RTT_MARGIN_MS = 3
-const RTT_MARGIN_SHARE = 0.15
+/** Within it, two round trips are as good as equal: so many ms, or a share of the longer one. */
+const RTT_MARGIN = { ms: 3, share: 0.15 }
+/** Within it, one LAN's own way counts as no longer than the one by its router, whatever a busy machine measures. */
+const LAN_RTT_MARGIN = { ms: 10, share: 0.5 }
+const LEAST_PATIENCE_MS = 400
+const UNKNOWN_RTT_MS = 400
 /** A path that failed has to answer for so long before it is used again; twice as long with each failure, up to the last. */
 const FIRST_HOLD_MS = 1_000
 const LAST_HOLD_MS = 30_000
@@ -17,7 +31,8 @@ const FLAPPING = seconds(60)
 export class Candidate {
   path: DirectPath
   readonly mtu = new PathMtu()
-  rttMs: number | undefined
+  readonly #roundTrips = new RoundTrips()
+  readonly #place: { readonly family: 4 | 6; readonly isPrivate: boolean }
   provenAt: Instant | undefined
   sentAt: Instant | undefined
   /** The first probe since the last proof. */
@@ -31,6 +46,8 @@ export class Candidate {
 
   constructor(path: DirectPath) {
     this.path = path
+    const { address } = endpointParts(path.remote)
+    this.#place = { family: familyOf(address), isPrivate: isPrivate(address) }
   }
 
   onProbeSent(now: Instant): void {
@@ -41,7 +58,7 @@ export class Candidate {
 
   onProven(rttMs: number | undefined, now: Instant): void {
     this.provenAt = now
-    this.rttMs = rttMs ?? this.rttMs
+    if (rttMs !== undefined) this.#roundTrips.add(rttMs)
     this.askedAt = undefined
     this.unanswered = 0
     this.#answersSince ??= now
@@ -56,6 +73,7 @@ export class Candidate {
 
   forgetProof(): void {
     this.mtu.forget()
+    this.#roundTrips.end()
     this.provenAt = undefined
     this.#answersSince = undefined
     this.askedAt = undefined
@@ -78,22 +96,36 @@ export class Candidate {
     return this.provenAt !== undefined && later(this.provenAt, TRUSTED_FOR) >= now
   }
 
-  /** How long an answer may take, from what is known of the path. */
-  get patience(): ReturnType<typeof milliseconds> {
-    return milliseconds(Math.max(400, 2 * (this.rttMs ?? 0) + 200))
+  /** The shortest round trip of the last few. */
+  get rttMs(): number | undefined {
+    return this.#roundTrips.shortest
   }
 
-  /**
-   * Whether it should take the place of a trusted one: by a clearly shorter round trip, else IPv6 before IPv4, else a
-   * private address before a public one, else not.
-   */
+  /** Whether its round trip was measured often enough to be compared with others'. */
+  get isMeasured(): boolean {
+    return this.#roundTrips.areEnough
+  }
+
+  /** How long an answer may take, from what is known of the path. */
+  get patience(): Duration {
+    return milliseconds(Math.max(LEAST_PATIENCE_MS, 2 * (this.#roundTrips.last ?? UNKNOWN_RTT_MS) + 200))
+  }
+
+  /** Whether it should take the place of a trusted one: by a clearly shorter round trip, else where it is preferred. */
   isBetterThan(other: Candidate): boolean {
     const [own, others] = [this.rttMs ?? Infinity, other.rttMs ?? Infinity]
-    const margin = Math.max(RTT_MARGIN_MS, RTT_MARGIN_SHARE * Math.min(Math.max(own, others), 10_000))
+    const [a, b] = [this.#place, other.#place]
+    const { ms, share } = a.family === b.family && a.isPrivate !== b.isPrivate ? LAN_RTT_MARGIN : RTT_MARGIN
+    const margin = Math.max(ms, share * Math.min(Math.max(own, others), 10_000))
     if (Math.abs(own - others) > margin) return own < others
-    const [a, b] = [endpointParts(this.path.remote).address, endpointParts(other.path.remote).address]
-    if (familyOf(a) !== familyOf(b)) return familyOf(a) === 6
-    return isPrivate(a) && !isPrivate(b)
+    return this.isPreferredTo(other)
+  }
+
+  /** Where both are about as long: IPv6 before IPv4, else a private address before a public one, else not. */
+  isPreferredTo(other: Candidate): boolean {
+    const [a, b] = [this.#place, other.#place]
+    if (a.family !== b.family) return a.family === 6
+    return a.isPrivate && !b.isPrivate
   }
 
   #isHeld(now: Instant): boolean {

@@ -66,12 +66,16 @@ export class Candidates implements Iterable<Candidate> {
     return bestOf([...(this.current === undefined ? [] : [this.current]), ...this], now)
   }
 
-  /** The best that is trusted beside the one in use. */
-  second(now: Instant): Candidate | undefined {
-    return bestOf(
-      [...this].filter((each) => each !== this.current),
-      now,
-    )
+  /** Trusted ones beside the one in use: the best, and those that a longer round trip alone holds back. */
+  reserves(now: Instant): ReadonlySet<Candidate> {
+    const others = [...this].filter((each) => each !== this.current && each.isTrusted(now))
+    const best = bestOf(others, now)
+    return new Set([...(best === undefined ? [] : [best]), ...others.filter((each) => this.isHeldBack(each))])
+  }
+
+  /** Whether it would be used if it were about as short as the one in use: it is to be measured again. */
+  isHeldBack(candidate: Candidate): boolean {
+    return this.current !== undefined && candidate.isPreferredTo(this.current)
   }
 }
 

@@ -58,7 +58,7 @@ export interface PeerPathsHost extends CallsHost, PeerRelaysHost, PathInUseHost 
  *
  * *idle*: nobody sends; nothing is probed, and the first packet goes by relay where there is one. *Active*: there is
  * traffic, or the peer called. Then candidates are searched in rounds of probes; a candidate whose probe was answered is
- * *trusted* for some seconds, the best trusted one is used and proven again by heartbeats, the next one is kept warm. When
+ * *trusted* for some seconds, the best trusted one is used and proven again by heartbeats, its reserves are kept warm. When
  * what is sent stays unanswered, the path in use is asked at once; a path that fails makes way for the next one, or for the
  * relay, and the peer is told, so that it does not send into the same hole.
  *
@@ -266,7 +266,7 @@ export class PeerPaths {
   }
 
   wake(now: Instant): void {
-    if (this.#search.takeRound(now)) this.#probeUntrusted(now)
+    if (this.#search.takeRound(now)) this.#probeAll(now)
     if (this.#tickAt !== undefined && this.#tickAt <= now) this.#tick(now)
   }
 
@@ -312,12 +312,16 @@ export class PeerPaths {
     this.#host.refreshEndpoints()
     this.#call(lost, now)
     this.#search.begin(now)
-    if (this.#search.takeRound(now)) this.#probeUntrusted(now)
+    if (this.#search.takeRound(now)) this.#probeAll(now)
   }
 
-  #probeUntrusted(now: Instant): void {
+  /** A round of a search. */
+  #probeAll(now: Instant): void {
     this.#candidates.find()
-    for (const candidate of this.#candidates) if (!candidate.isTrusted(now)) this.#probe(candidate, now)
+    for (const candidate of this.#candidates) {
+      const isSettled = candidate.isTrusted(now) && candidate.isMeasured && !this.#candidates.isHeldBack(candidate)
+      if (!isSettled) this.#probe(candidate, now)
+    }
   }
 
   #tick(now: Instant): void {
@@ -368,12 +372,12 @@ export class PeerPaths {
     if (current.mtu.bytes !== this.mtu) this.#use(current.path, current, '')
   }
 
-  /** The best of the others that are trusted. */
   #keepWarm(now: Instant): void {
-    const second = this.#candidates.second(now)
-    const { provenAt, sentAt } = second ?? {}
-    if (second === undefined || provenAt === undefined || between(provenAt, now) < WARM) return
-    if (sentAt === undefined || between(sentAt, now) >= 1_000) this.#probe(second, now)
+    for (const candidate of this.#candidates.reserves(now)) {
+      const { provenAt, sentAt } = candidate
+      if (provenAt === undefined || between(provenAt, now) < WARM) continue
+      if (sentAt === undefined || between(sentAt, now) >= 1_000) this.#probe(candidate, now)
+    }
   }
 
   /** Those that failed and answer again have to go on answering; what they answer once their time is over has them chosen. */
