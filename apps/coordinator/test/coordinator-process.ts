@@ -1,4 +1,4 @@
-/** A coordinator in a process of its own, that can be killed: `node coordinator-process.ts DIR`. Tells its port on stdout. */
+/** A coordinator in a process of its own, that can be killed: `node coordinator-process.ts DIR [LINK]`. Tells its port on stdout, and a join link where none is given. */
 import { silentLogger } from '@weft/base'
 import { systemClock } from '@weft/linux'
 import { startCoordinator } from '../src/index.ts'
@@ -9,5 +9,5 @@ const coordinator = await startCoordinator({
   logger: silentLogger,
   clock: systemClock,
 })
-const { link } = await coordinator.createLink({ reusable: true })
+const link = process.argv[3] ?? (await coordinator.createLink({ reusable: true })).link
 console.log(JSON.stringify({ port: coordinator.address.port, link }))

@@ -9,10 +9,12 @@ import { it } from 'node:test'
 import type { Endpoint } from '@weft/base'
 import { TestNode } from './test-node.ts'
 
-/** `npm run test:long` kills it a thousand times, with fewer devices each time. */
+/** `npm run test:long` kills it a thousand times, with fewer acknowledgements each time. */
 const IS_LONG = process.env.WEFT_LONG === '1'
 const KILLS = IS_LONG ? 1_000 : 3
-const ACKNOWLEDGED_EACH = IS_LONG ? 1 : 10
+/** Joins and publications until the next kill. */
+const acknowledgedUntil = (kill: number): number => (IS_LONG ? 1 + (kill % 4) : 10)
+const SIDE_BY_SIDE = IS_LONG ? 2 : 4
 /** Of those that were acknowledged before, asked for again at each start; at the end all are. */
 const ASKED_AGAIN = 20
 
@@ -22,21 +24,24 @@ const published = new Map<TestNode, Endpoint>()
 it('killed in the midst of writing, it has everything that it acknowledged', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'weft-coordinator-'))
   const joined: TestNode[] = []
+  let link: string | undefined
   try {
     for (let kill = 0; kill < KILLS; kill++) {
-      const { child, exited, port, link } = await startProcess(directory)
+      const started = await startProcess(directory, link)
+      const { child, exited, port } = started
+      link = started.link
       await rejoinAll(joined.slice(-ASKED_AGAIN), port)
-      const target = joined.length + ACKNOWLEDGED_EACH
+      let left = acknowledgedUntil(kill)
+      const onAcknowledged = () => --left === 0 && child.kill('SIGKILL')
       await Promise.all(
-        Array.from({ length: 4 }, () =>
-          joinUntilKilled(link, port, joined, () => joined.length >= target && child.kill('SIGKILL')),
-        ),
+        Array.from({ length: SIDE_BY_SIDE }, () => joinUntilKilled(started.link, port, joined, onAcknowledged)),
       )
-      await exited
+      assert.ok(left <= 0, 'it answers until it is killed')
+      assert.deepEqual(await exited, [null, 'SIGKILL'])
     }
-    const { child, exited, port } = await startProcess(directory)
+    const { child, exited, port } = await startProcess(directory, link)
     await rejoinAll(joined, port)
-    assert.ok(joined.length >= KILLS * ACKNOWLEDGED_EACH)
+    assert.ok(joined.length >= KILLS && published.size > 0)
     const [witness] = joined
     const channel = await witness?.connect(port)
     assert.ok(witness && channel)
@@ -56,18 +61,24 @@ it('killed in the midst of writing, it has everything that it acknowledged', asy
   }
 })
 
-/** Devices join and publish, one after the other, until the coordinator is gone; `after` is told of each that was answered. */
-async function joinUntilKilled(link: string, port: number, joined: TestNode[], after: () => unknown): Promise<void> {
+/** Devices join and publish, one after the other, until the coordinator is gone; each that it answers is told. */
+async function joinUntilKilled(
+  link: string,
+  port: number,
+  joined: TestNode[],
+  onAcknowledged: () => unknown,
+): Promise<void> {
   for (let i = 0; ; i++) {
     const node = new TestNode(link, `node-${i}`)
     try {
       const channel = await node.connect(port)
       await node.join(channel)
       joined.push(node)
-      after()
+      onAcknowledged()
       const endpoint = `192.0.2.1:${1 + i}` as Endpoint
       await channel.request('publish', { endpoints: [endpoint] })
       published.set(node, endpoint)
+      onAcknowledged()
       await channel.close()
     } catch {
       return
@@ -86,9 +97,12 @@ async function rejoinAll(joined: readonly TestNode[], port: number): Promise<voi
   }
 }
 
-async function startProcess(directory: string) {
+/** With a join link that it makes, or that it made before. */
+async function startProcess(directory: string, madeBefore?: string) {
   const script = join(import.meta.dirname, 'coordinator-process.ts')
-  const child = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script, directory, ...(madeBefore === undefined ? [] : [madeBefore])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   children.push(child)
   const exited = once(child, 'exit')
   const [line] = await once(createInterface(child.stdout), 'line')

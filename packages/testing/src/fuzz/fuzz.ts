@@ -81,7 +81,11 @@ export async function runBatch<Input>(
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
     } catch (error) {
       const code = refusalCode(error, target.refusals ?? [])
-      if (code === undefined) throw findOf(error, input, { seed, batch, number })
+      if (code === undefined) {
+        // What it says of the end adds nothing to the find.
+        await scene.close?.().catch(() => {})
+        throw findOf(error, input, { seed, batch, number })
+      }
       outcomes.set(code, (outcomes.get(code) ?? 0) + 1)
     }
   }
