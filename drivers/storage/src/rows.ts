@@ -1,7 +1,7 @@
 import type { Endpoint, IpAddress, Prefix } from '@weft/base'
 import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
 import type { Selectable } from 'kysely'
-import type { DeviceTable, LinkTable, RelayTable } from './tables.ts'
+import type { DeviceTable, LinkTable, RelayTable, Tables } from './tables.ts'
 
 /** The one mesh of this database. Times in all rows are seconds since 1970. */
 export interface MeshRow {
@@ -77,8 +77,72 @@ export interface RelayRow {
   readonly added: number
 }
 
+/** A row holds what nobody wrote into it: the disk did, or another program. */
+export class RowError extends Error {
+  override readonly name = 'RowError'
+  readonly reason: string
+
+  constructor(table: keyof Tables, reason: string) {
+    super(`in table ${table}, ${reason}`)
+    this.reason = reason
+  }
+}
+
+/** A row that is not used, and stays where it is. */
+export interface LeftOutRow {
+  readonly table: keyof Tables
+  /** By what it is known: an id, or a name. */
+  readonly row: string
+  readonly reason: string
+}
+
+export type LeaveOut = (row: LeftOutRow) => void
+
+/** Those rows that can be read. */
+export function readable<From extends object, Row>(
+  table: keyof Tables,
+  rows: readonly From[],
+  read: (row: From) => Row,
+  { of, leaveOut = () => undefined }: { readonly of: (row: From) => string; readonly leaveOut: LeaveOut | undefined },
+): Row[] {
+  return rows.flatMap((row) => {
+    try {
+      return [read(row)]
+    } catch (error) {
+      if (!(error instanceof RowError)) throw error
+      leaveOut({ table, row: of(row), reason: error.reason })
+      return []
+    }
+  })
+}
+
+/** @throws {RowError} where an integer is none that JavaScript has. */
+export function inRange<Row extends object>(table: keyof Tables, row: Row): Row {
+  for (const [column, value] of Object.entries(row))
+    if (typeof value === 'bigint') throw new RowError(table, `${column} is out of range`)
+  return row
+}
+
+function listIn<Item extends string>(table: keyof Tables, column: string, text: string): readonly Item[] {
+  const list = parsed(text)
+  if (Array.isArray(list) && list.every((item) => typeof item === 'string')) return list as string[] as Item[]
+  throw new RowError(table, `${column} is no list of texts in JSON`)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 export function relayOf(row: Selectable<RelayTable>): RelayRow {
-  return { ...row, places: JSON.parse(row.places), stunPort: row.stunPort ?? undefined }
+  return {
+    ...inRange('relays', row),
+    places: listIn('relays', 'places', row.places),
+    stunPort: row.stunPort ?? undefined,
+  }
 }
 
 export function relayColumns(relay: RelayRow): Selectable<RelayTable> {
@@ -86,7 +150,12 @@ export function relayColumns(relay: RelayRow): Selectable<RelayTable> {
 }
 
 export function deviceOf(row: Selectable<DeviceTable>): DeviceRow {
-  return { ...row, endpoints: JSON.parse(row.endpoints), noted: row.noted ?? undefined, online: row.online === 1 }
+  return {
+    ...inRange('devices', row),
+    endpoints: listIn('devices', 'endpoints', row.endpoints),
+    noted: row.noted ?? undefined,
+    online: row.online === 1,
+  }
 }
 
 export function deviceColumns(device: DeviceRow): Selectable<DeviceTable> {
@@ -100,9 +169,9 @@ export function deviceColumns(device: DeviceRow): Selectable<DeviceTable> {
 
 export function linkOf(row: Selectable<LinkTable>): LinkRow {
   return {
-    ...row,
+    ...inRange('links', row),
     reusable: row.reusable === 1,
-    tags: JSON.parse(row.tags),
+    tags: listIn('links', 'tags', row.tags),
     printedAtStart: row.printedAtStart === 1,
     revoked: row.revoked ?? undefined,
   }

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely'
 import type { Tables } from './tables.ts'
 
@@ -26,15 +26,27 @@ function sqliteDialect(connection: DatabaseSync): SqliteDialect {
         // A full disk ends the transaction by itself; rolling back once more would hide why.
         if (text === 'rollback' && !connection.isTransaction) return NOTHING
         const statement = statements.get(text) ?? connection.prepare(text)
+        statement.setReadBigInts(true)
         if (statements.size < MAX_STATEMENTS) statements.set(text, statement)
         const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[]
         return {
           reader: statement.columns().length > 0,
-          all: (parameters) => statement.all(...values(parameters)),
+          all: (parameters) => statement.all(...values(parameters)).map(withNumbers),
           run: (parameters) => statement.run(...values(parameters)),
-          iterate: (parameters) => statement.iterate(...values(parameters)),
+          iterate: (parameters) => statement.iterate(...values(parameters)).map(withNumbers),
         }
       },
     },
   })
+}
+
+type Row = Record<string, SQLOutputValue>
+
+/** An integer that is no number of JavaScript stays what it is: reading it as one would cost the whole answer. */
+function withNumbers(row: Row): Row {
+  for (const column in row) {
+    const value = row[column]
+    if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) row[column] = Number(value)
+  }
+  return row
 }

@@ -1,3 +1,5 @@
+import { RowError } from './rows.ts'
+
 export type StorageErrorCode =
   /** The file is no database, or its pages do not hold together. It was left as it is. */
   | 'database-corrupt'
@@ -55,8 +57,9 @@ function oneLine(detail: string): string {
   return line.length > MAX_DETAIL_LENGTH ? `${line.slice(0, MAX_DETAIL_LENGTH)}…` : line
 }
 
-/** An error of SQLite or of the file system as a `StorageError` that names the file; any other as it is. */
+/** An error of SQLite, of a row or of the file system as a `StorageError` that names the file; any other as it is. */
 export function storageErrorOf(path: string, error: unknown): unknown {
+  if (error instanceof RowError) return corruptError(path, error.message, error)
   if (!(error instanceof Error) || !('errcode' in error || 'syscall' in error)) return error
   const reason = error.message
   switch (primaryCode(error)) {
@@ -94,8 +97,8 @@ export function isFailure(error: unknown): boolean {
   return code !== undefined && code !== SQLITE_CONSTRAINT
 }
 
-/** Whether SQLite threw it. */
-export const isFromSqlite = (error: unknown): boolean => primaryCode(error) !== undefined
+/** Whether what is in the database, or SQLite, is the reason. */
+export const isOfDatabase = (error: unknown): boolean => error instanceof RowError || primaryCode(error) !== undefined
 
 /** SQLite's extended codes carry the primary one in their low byte. */
 function primaryCode(error: unknown): number | undefined {

@@ -7,11 +7,14 @@ import {
   deviceColumns,
   deviceOf,
   type EpochRow,
+  inRange,
+  type LeaveOut,
   type LinkRow,
   linkColumns,
   linkOf,
   type MeshRow,
   type RelayRow,
+  readable,
   relayColumns,
   relayOf,
 } from './rows.ts'
@@ -44,7 +47,7 @@ export class StoreTransaction {
   async mesh(): Promise<MeshRow | undefined> {
     const row = await this.#sql.selectFrom('mesh').selectAll().executeTakeFirst()
     if (row === undefined) return undefined
-    const { one: _, ...mesh } = row
+    const { one: _, ...mesh } = inRange('mesh', row)
     return { ...mesh, copied: mesh.copied ?? undefined }
   }
 
@@ -77,8 +80,9 @@ export class StoreTransaction {
   }
 
   /** In the order in which they began. */
-  epochs(): Promise<EpochRow[]> {
-    return this.#sql.selectFrom('epochs').select(['id', 'first']).orderBy('place').execute()
+  async epochs(): Promise<EpochRow[]> {
+    const rows = await this.#sql.selectFrom('epochs').selectAll().orderBy('place').execute()
+    return rows.map((row) => inRange('epochs', row)).map(({ id, first }) => ({ id, first }))
   }
 
   /** The database is a copy, made when what is in it now was all there was. */
@@ -106,8 +110,9 @@ export class StoreTransaction {
     return row.number
   }
 
-  accounts(): Promise<AccountRow[]> {
-    return this.#sql.selectFrom('accounts').selectAll().orderBy('created').orderBy('id').execute()
+  async accounts(): Promise<AccountRow[]> {
+    const rows = await this.#sql.selectFrom('accounts').selectAll().orderBy('created').orderBy('id').execute()
+    return rows.map((row) => inRange('accounts', row))
   }
 
   account(id: AccountId): Promise<AccountRow | undefined> {
@@ -118,9 +123,10 @@ export class StoreTransaction {
     await this.#sql.insertInto('accounts').values(account).execute()
   }
 
-  async devices(): Promise<DeviceRow[]> {
+  /** Those that can be read. */
+  async devices(leaveOut?: LeaveOut): Promise<DeviceRow[]> {
     const rows = await this.#sql.selectFrom('devices').selectAll().orderBy('id').execute()
-    return rows.map(deviceOf)
+    return readable('devices', rows, deviceOf, { of: ({ id }) => id, leaveOut })
   }
 
   async device(id: NodeId): Promise<DeviceRow | undefined> {
@@ -205,8 +211,9 @@ export class StoreTransaction {
   }
 
   /** In the order in which they became known. */
-  revocations(): Promise<RevocationRow[]> {
-    return this.#sql.selectFrom('revocations').selectAll().orderBy('changed').orderBy('revoked').execute()
+  async revocations(): Promise<RevocationRow[]> {
+    const rows = await this.#sql.selectFrom('revocations').selectAll().orderBy('changed').orderBy('revoked').execute()
+    return rows.map((row) => inRange('revocations', row))
   }
 
   /** Of any of these keys, whoever signed. */
@@ -237,10 +244,10 @@ export class StoreTransaction {
     await this.#sql.deleteFrom('revocations').where('keptUntil', '<', keptBefore).execute()
   }
 
-  /** The oldest first. */
-  async relays(): Promise<RelayRow[]> {
+  /** Those that can be read, the oldest first. */
+  async relays(leaveOut?: LeaveOut): Promise<RelayRow[]> {
     const rows = await this.#sql.selectFrom('relays').selectAll().orderBy('added').orderBy('id').execute()
-    return rows.map(relayOf)
+    return readable('relays', rows, relayOf, { of: ({ id }) => id, leaveOut })
   }
 
   /** In place of what was known of it. */
@@ -267,8 +274,8 @@ export class StoreTransaction {
     return row && linkOf(row)
   }
 
-  /** The account's links, newest first. */
-  async linksOf(account: AccountId): Promise<LinkRow[]> {
+  /** Those of the account's that can be read, newest first. */
+  async linksOf(account: AccountId, leaveOut?: LeaveOut): Promise<LinkRow[]> {
     const rows = await this.#sql
       .selectFrom('links')
       .selectAll()
@@ -276,7 +283,7 @@ export class StoreTransaction {
       .orderBy('created', 'desc')
       .orderBy('id')
       .execute()
-    return rows.map(linkOf)
+    return readable('links', rows, linkOf, { of: ({ id }) => id, leaveOut })
   }
 
   async createLink(link: LinkRow): Promise<void> {

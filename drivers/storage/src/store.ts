@@ -1,11 +1,11 @@
 import { closeSync, openSync } from 'node:fs'
 import { type Kysely, sql } from 'kysely'
 import { openSqlite, removeDatabase } from './sqlite-database.ts'
-import { isFromSqlite, storageErrorOf } from './storage-error.ts'
+import { isOfDatabase, storageErrorOf } from './storage-error.ts'
 import { StoreTransaction } from './store-transaction.ts'
 import type { Tables } from './tables.ts'
 
-/** Looks at what a database holds, before anything in it is changed; it throws where that cannot be used. */
+/** Looks at what a database holds, before anything in it is changed; it throws, as a `RowError`, where that cannot be used. */
 export type RowCheck = (transaction: StoreTransaction) => Promise<void>
 
 /**
@@ -59,7 +59,7 @@ export class Store {
   }
 
   #errorOf(error: unknown): unknown {
-    return isFromSqlite(error) ? storageErrorOf(this.#path, error) : error
+    return isOfDatabase(error) ? storageErrorOf(this.#path, error) : error
   }
 
   /**

@@ -2,9 +2,23 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { StorageError, Store } from '../src/index.ts'
+import type { NodeId } from '@weft/keys'
+import { type LeftOutRow, type RelayRow, StorageError, Store } from '../src/index.ts'
 import { someAccount, someDevice, someLink, someMesh } from './rows.ts'
+
+const someRelay: RelayRow = {
+  id: 'r0' as NodeId,
+  places: ['https://relay.example'],
+  stunPort: undefined,
+  added: 1_000,
+}
+
+function damage(path: string, ...changes: readonly string[]): void {
+  using database = new DatabaseSync(path)
+  for (const change of changes) database.exec(change)
+}
 
 describe('the store', () => {
   let directory: string
@@ -132,6 +146,63 @@ describe('the store', () => {
       const left = (await t.linksOf(someAccount.id)).map((link) => link.id)
       assert.deepEqual(left.sort(), ['open', 'revoked early', 'used'])
     })
+  })
+
+  it('leaves out of its lists what it cannot read, and says which, and why', async () => {
+    await store.transaction(async (t) => {
+      for (let number = 1; number <= 7; number++) await t.createDevice(someDevice(number))
+      for (const id of ['l1', 'l2']) await t.createLink(someLink(id))
+      for (const id of ['r1', 'r2']) await t.putRelay({ ...someRelay, id: id as NodeId })
+    })
+    damage(
+      path,
+      "update devices set endpoints = 'nonsense' where id = 'd1'",
+      "update devices set endpoints = '{}' where id = 'd2'",
+      "update devices set endpoints = '[1]' where id = 'd3'",
+      "update devices set changed = 9007199254740993 where id = 'd4'",
+      "update devices set created = -9223372036854775808 where id = 'd5'",
+      "update links set tags = '[' where id = 'l2'",
+      "update relays set places = '' where id = 'r1'",
+    )
+    const left: string[] = []
+    const leaveOut = ({ table, row, reason }: LeftOutRow) => left.push(`${table} ${row}: ${reason}`)
+    await store.transaction(async (t) => {
+      assert.deepEqual(await t.devices(leaveOut), [someDevice(6), someDevice(7)])
+      assert.deepEqual(await t.linksOf(someAccount.id, leaveOut), [someLink('l1')])
+      assert.deepEqual(await t.relays(leaveOut), [{ ...someRelay, id: 'r2' }])
+      assert.equal((await t.names()).length, 7)
+    })
+    assert.deepEqual(left, [
+      'devices d1: endpoints is no list of texts in JSON',
+      'devices d2: endpoints is no list of texts in JSON',
+      'devices d3: endpoints is no list of texts in JSON',
+      'devices d4: changed is out of range',
+      'devices d5: created is out of range',
+      'links l2: tags is no list of texts in JSON',
+      'relays r1: places is no list of texts in JSON',
+    ])
+  })
+
+  it('names file, table and column where it is asked for what it cannot read', async () => {
+    await store.transaction((t) => t.createDevice(someDevice(1)))
+    damage(path, "update devices set endpoints = 'nonsense'", 'update mesh set number = 9223372036854775807')
+    const works = [
+      () => store.transaction((t) => t.device(someDevice(1).id)),
+      () => store.transaction((t) => t.mesh()),
+      async () => {
+        const [result] = await store.together([(t) => t.device(someDevice(1).id)])
+        if (result?.status === 'rejected') throw result.reason
+      },
+    ]
+    for (const work of works)
+      await assert.rejects(work, (error) => {
+        assert.ok(error instanceof StorageError, String(error))
+        assert.match(
+          error.message,
+          /coordinator\.db is corrupt \(in table (devices, endpoints|mesh, number) .*restore a backup/,
+        )
+        return true
+      })
   })
 
   it('marks as offline whoever was online', async () => {
