@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { nativeCrypto } from '@weft/crypto'
 import { ensureDirectory, lockFile } from '@weft/state'
-import { removeDatabase, Store, sealBackup, unsealBackup } from '@weft/storage'
+import { RowError, removeDatabase, Store, sealBackup, unsealBackup } from '@weft/storage'
 import { CoordinatorError, coordinatorErrorOf } from './coordinator-error.ts'
+import { checkMesh } from './mesh-check.ts'
 import { SecretFiles } from './secret-files.ts'
 
 /** Writes a backup of the running coordinator's database and keys; what is at the path is replaced once all is there. */
@@ -56,7 +58,12 @@ export async function restoreBackup(stateDirectory: string, file: string): Promi
         'mesh-present',
         `${stateDirectory} holds a mesh already: move it away, or choose another --state DIR`,
       )
-    await unsealBackup(file, path, { check: async () => {}, takeKeys: (keys) => secrets.writeAll(keys) })
+    await unsealBackup(file, path, {
+      check: async (transaction) => {
+        if ((await checkMesh(transaction, nativeCrypto)) === undefined) throw new RowError('mesh', 'there is no row')
+      },
+      takeKeys: (keys) => secrets.writeAll(keys),
+    })
   } catch (error) {
     throw coordinatorErrorOf(error)
   }

@@ -65,6 +65,9 @@ export async function createLink(
   return { row, text }
 }
 
+/** Seconds since 1970 of the last moment that has a text. */
+export const LAST_SECOND = 8_640_000_000_000
+
 export const isoTime = (seconds: number): string => new Date(seconds * 1000).toISOString()
 
 /** @throws {Refusal} `busy`. */

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { type Prefix, type Random, randomBytes, toHex } from '@weft/base'
 import { createAccountCertificate } from '@weft/identity'
 import { accountIdOf, type CryptoProvider, meshIdOf, PrivateKey } from '@weft/keys'
-import { type MeshRow, Store } from '@weft/storage'
+import { type AccountRow, type MeshRow, Store, type StoreTransaction } from '@weft/storage'
 import { randomRange } from './address-range.ts'
 import { CoordinatorError } from './coordinator-error.ts'
+import { checkMesh } from './mesh-check.ts'
 import { accountFile, MeshRoot, ROOT_FILE } from './mesh-root.ts'
 import { SecretFiles } from './secret-files.ts'
 
@@ -22,7 +23,6 @@ export interface MeshFiles {
 
 interface Opening {
   readonly secrets: SecretFiles
-  readonly store: Store
   /** Asked for by whoever starts the coordinator. */
   readonly range: Prefix | undefined
   readonly crypto: CryptoProvider
@@ -37,7 +37,7 @@ interface Opening {
  * @throws {CoordinatorError | StateError | StorageError}
  */
 export async function openMeshFiles(
-  options: { readonly directory: string } & Omit<Opening, 'secrets' | 'store'>,
+  options: { readonly directory: string } & Omit<Opening, 'secrets'>,
 ): Promise<MeshFiles> {
   const { directory } = options
   const path = join(directory, 'coordinator.db')
@@ -48,27 +48,40 @@ export async function openMeshFiles(
       'database-missing',
       `${path} is missing, though there are keys of a mesh: restore it from a backup, or move ${join(directory, 'keys')} away to make a new mesh`,
     )
-  const store = await Store.open(path)
+  const opening: Opening = { ...options, secrets }
+  let found: Omit<MeshFiles, 'store'> | undefined
+  const store = await Store.open(path, async (transaction) => {
+    found = await foundMesh(transaction, opening)
+  })
   try {
-    const opening: Opening = { ...options, secrets, store }
-    const found = await store.transaction((transaction) => transaction.mesh())
-    const mesh = found === undefined ? await createMesh(opening) : checkMesh(found, opening)
     // Earlier versions kept one for life.
     secrets.erase('channel')
-    return {
-      store,
-      mesh,
-      coordinatorKey: secrets.require('coordinator', 'coordinator'),
-      root: await openRoot(opening),
-    }
+    return { store, ...(found ?? (await createMesh(store, opening))) }
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
-async function createMesh({ secrets, store, range, crypto, random, at }: Opening): Promise<MeshRow> {
-  secrets.readOrGenerate('coordinator', 'coordinator', random)
+/** Looked at before anything is changed. */
+async function foundMesh(
+  transaction: StoreTransaction,
+  opening: Opening,
+): Promise<Omit<MeshFiles, 'store'> | undefined> {
+  const { secrets, crypto } = opening
+  const mesh = await checkMesh(transaction, crypto)
+  if (mesh === undefined) return undefined
+  requireSame(mesh, opening)
+  const coordinatorKey = secrets.require('coordinator', 'coordinator')
+  const root = MeshRoot.open({ secrets, accounts: await transaction.accounts(), crypto })
+  return { mesh, coordinatorKey, root }
+}
+
+async function createMesh(
+  store: Store,
+  { secrets, range, crypto, random, at }: Opening,
+): Promise<Omit<MeshFiles, 'store'>> {
+  const coordinatorKey = secrets.readOrGenerate('coordinator', 'coordinator', random)
   const root = secrets.readOrGenerate('root', ROOT_FILE, random)
   const rootKey = root.publicKey(crypto)
   const account = PrivateKey.generate('account', random)
@@ -76,6 +89,7 @@ async function createMesh({ secrets, store, range, crypto, random, at }: Opening
   const id = accountIdOf(accountKey, crypto)
   secrets.write(accountFile(id), account)
   const certificate = createAccountCertificate({ account: accountKey, root, at, crypto })
+  const owner: AccountRow = { id, name: FIRST_ACCOUNT, certificate, created: at }
   const mesh: MeshRow = {
     id: meshIdOf(rootKey, crypto),
     rootKey,
@@ -88,12 +102,13 @@ async function createMesh({ secrets, store, range, crypto, random, at }: Opening
   }
   await store.transaction(async (transaction) => {
     await transaction.createMesh(mesh)
-    await transaction.createAccount({ id, name: FIRST_ACCOUNT, certificate, created: at })
+    await transaction.createAccount(owner)
   })
-  return mesh
+  return { mesh, coordinatorKey, root: MeshRoot.open({ secrets, accounts: [owner], crypto }) }
 }
 
-function checkMesh(mesh: MeshRow, { secrets, range, crypto }: Opening): MeshRow {
+/** Keys and what was asked for are of this mesh. @throws {CoordinatorError} */
+function requireSame(mesh: MeshRow, { secrets, range, crypto }: Opening): void {
   const isMoved = secrets.hasMoved(ROOT_FILE)
   if (!isMoved && secrets.require('root', ROOT_FILE).publicKey(crypto) !== mesh.rootKey)
     throw new CoordinatorError(
@@ -105,12 +120,6 @@ function checkMesh(mesh: MeshRow, { secrets, range, crypto }: Opening): MeshRow 
       'range-fixed',
       `this mesh has the range ${mesh.addressRange}, and its devices have their addresses from it: leave --range away, or make a new mesh with another --state DIR`,
     )
-  return mesh
-}
-
-async function openRoot({ secrets, store, crypto }: Opening): Promise<MeshRoot> {
-  const accounts = await store.transaction((transaction) => transaction.accounts())
-  return MeshRoot.open({ secrets, accounts, crypto })
 }
 
 export const newEpoch = (random: Random): string => toHex(randomBytes(random, EPOCH_BYTES))

@@ -49,7 +49,7 @@ export async function renamed(transaction: StoreTransaction, device: DeviceRow, 
   const read = readDeviceLabel(text)
   if (read.kind === 'refused') throw new Refusal('name-refused', `${text} is no name for a device: ${read.why}`)
   const { ascii } = read
-  const others = (await transaction.devices()).filter(({ id }) => id !== device.id).map(({ name }) => name)
+  const others = (await transaction.names()).filter((each) => each !== device.name)
   const used = [...others, ...topLabels(await transaction.records())]
   if (used.includes(ascii))
     throw new Refusal(
@@ -145,7 +145,7 @@ function hostOf(text: string, name: string): string {
 async function requireFree(transaction: StoreTransaction, name: string): Promise<void> {
   const top = name.slice(name.lastIndexOf('.') + 1)
   if (isReservedLabel(top)) throw new Refusal('name-refused', `${top}${BEHIND} means something else; take another name`)
-  const devices = (await transaction.devices()).map((device) => device.name)
+  const devices = await transaction.names()
   if (devices.includes(top))
     throw new Refusal('name-taken', `${top}${BEHIND} is a device, and what is below it is that device; rename it first`)
   const like = lookalikeOf(top, devices)

@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { IpAddress } from '@weft/base'
-import { MAX_RELAYS, type NetmapRelay, type Params, type RelaySummary, type Result } from '@weft/coordinator-protocol'
+import {
+  MAX_RELAYS,
+  type NetmapRelay,
+  netmapFault,
+  type Params,
+  type RelaySummary,
+  type Result,
+} from '@weft/coordinator-protocol'
 import type { AccountId, PublicKey } from '@weft/keys'
 import type { RelayRow, StoreTransaction } from '@weft/storage'
 import type { Coordinator } from './coordinator.ts'
@@ -92,7 +99,7 @@ export class MeshRelays {
     const { id, stunPort } = await this.#visits.check(places)
     const row: RelayRow = { id, places, stunPort, added: this.#seconds() }
     await this.#change(account, async (transaction) => {
-      const others = (await transaction.relays()).filter((each) => each.id !== id)
+      const others = (await soundRelays(transaction)).filter((each) => each.id !== id)
       if (this.#beside.length + others.length >= MAX_RELAYS)
         throw new Refusal('busy', `there are ${MAX_RELAYS} relays: remove one first`)
       await transaction.putRelay(row)
@@ -119,18 +126,26 @@ export class MeshRelays {
   }
 
   async #change(account: AccountId, work: (transaction: StoreTransaction) => Promise<void>): Promise<void> {
-    this.#added = await this.#coordinator.changeAsOwner(account, async (transaction): Promise<Outcome<RelayRow[]>> => {
-      await work(transaction)
-      const added = await transaction.relays()
-      const all = [...this.#beside, ...added.map(netmapRelayOf)]
-      return { result: added, changed: [], relays: { all, number: await transaction.nextNumber() } }
-    })
+    this.#added = await this.#coordinator.changeAsOwner(
+      account,
+      async (transaction): Promise<Outcome<readonly RelayRow[]>> => {
+        await work(transaction)
+        const added = await soundRelays(transaction)
+        const all = [...this.#beside, ...added.map(netmapRelayOf)]
+        return { result: added, changed: [], relays: { all, number: await transaction.nextNumber() } }
+      },
+    )
     this.#visits.keep(this.#added)
   }
 
   #summaryOf({ id, places, stunPort }: RelayRow): RelaySummary {
     return { id, places, ...(stunPort === undefined ? {} : { stunPort }), ...this.#visits.standing(id) }
   }
+}
+
+/** Those that nodes can be told of. */
+export async function soundRelays(transaction: StoreTransaction): Promise<readonly RelayRow[]> {
+  return (await transaction.relays()).filter((row) => netmapFault('relay', netmapRelayOf(row)) === undefined)
 }
 
 export function netmapRelayOf({ id, places, stunPort }: RelayRow): NetmapRelay {

@@ -1,7 +1,22 @@
-import { type Endpoint, type IpAddress, type Prefix, toBase64 } from '@weft/base'
-import type { NetmapPeer, NetmapRecord, NetmapRelay } from '@weft/coordinator-protocol'
+import { type Endpoint, type IpAddress, type Prefix, prefixContains, toBase64 } from '@weft/base'
+import {
+  MAX_RELAYS,
+  type NetmapPeer,
+  type NetmapRecord,
+  type NetmapRelay,
+  netmapFault,
+} from '@weft/coordinator-protocol'
 import type { AccountId, MeshId, NodeId, PublicKey } from '@weft/keys'
-import type { AccountRow, DeviceRow, EpochRow, MeshRow, RecordRow, RevocationRow } from '@weft/storage'
+import type {
+  AccountRow,
+  DeviceRow,
+  EpochRow,
+  LeaveOut,
+  LeftOutRow,
+  MeshRow,
+  RecordRow,
+  RevocationRow,
+} from '@weft/storage'
 import { toldEndpoints } from './published-endpoints.ts'
 
 /** A device as the netmaps of others show it, and what decides who those others are. Never changed, only replaced. */
@@ -40,6 +55,8 @@ export interface MeshState {
   readonly records: readonly NetmapRecord[]
   /** In the order in which they became known. */
   readonly revocations: readonly RevocationState[]
+  /** What the start found in the database that nobody is told of. */
+  readonly leftOut: readonly LeftOutRow[]
 }
 
 /** A revocation as netmaps tell it. */
@@ -68,9 +85,12 @@ export function meshStateOf(
     readonly records?: readonly RecordRow[]
     readonly epochs?: readonly EpochRow[]
     readonly revocations?: readonly RevocationRow[]
+    /** By whoever read the rows. */
+    readonly leftOut?: readonly LeftOutRow[]
   } = {},
 ): MeshState {
   const { relays = [], records = [], epochs = [], revocations = [] } = more
+  const leftOut = [...(more.leftOut ?? [])]
   const empty: MeshState = {
     id: mesh.id,
     rootKey: mesh.rootKey,
@@ -82,21 +102,29 @@ export function meshStateOf(
     accounts: new Map(accounts.map((account) => [account.id, account])),
     devices: new Map(),
     nodesByChannelKey: new Map(),
-    relays,
-    records: records.map(recordOf),
+    relays: [],
+    records: [],
     revocations: revocations.map(revocationStateOf),
+    leftOut,
   }
-  return applyChange(empty, { number: mesh.number, devices })
+  return applyChange(empty, { number: mesh.number, devices, relays, records }, (row) => leftOut.push(row))
 }
 
-export function applyChange(state: MeshState, change: MeshChange): MeshState {
+/** What nodes would refuse does not get in: each that they do not understand would cost them the whole netmap. */
+export function applyChange(state: MeshState, change: MeshChange, leaveOut: LeaveOut = () => undefined): MeshState {
   const devices = new Map(state.devices)
   const nodesByChannelKey = new Map(state.nodesByChannelKey)
   for (const row of change.devices) {
     const before = devices.get(row.id)
+    const device = deviceStateOf(row, state.accounts, before)
+    const reason = faultOf(device, state)
+    if (reason !== undefined) {
+      leaveOut({ table: 'devices', row: row.id, reason })
+      continue
+    }
     if (before !== undefined) nodesByChannelKey.delete(before.channelKey)
     nodesByChannelKey.set(row.channelKey, row.id)
-    devices.set(row.id, deviceStateOf(row, state.accounts, before))
+    devices.set(row.id, device)
   }
   for (const id of change.removed ?? []) {
     const before = devices.get(id)
@@ -104,14 +132,30 @@ export function applyChange(state: MeshState, change: MeshChange): MeshState {
     devices.delete(id)
   }
   const wholeSince = change.removed === undefined ? state.wholeSince : change.number
-  const records = change.records?.map(recordOf) ?? state.records
+  const records = change.records?.filter((row) => isRecord(row, leaveOut)) ?? state.records
   const revocations = withNewRevocations(state.revocations, change.revocations ?? [])
-  const relays = change.relays ?? state.relays
+  const relays = change.relays?.filter((relay) => isRelay(relay, leaveOut)).slice(0, MAX_RELAYS) ?? state.relays
   return { ...state, number: change.number, wholeSince, devices, nodesByChannelKey, records, relays, revocations }
 }
 
-/** The schema of what nodes are told is narrower than the table: what it holds was checked when it was added. */
-const recordOf = (row: RecordRow): NetmapRecord => row as NetmapRecord
+function faultOf({ peer, address4 }: DeviceState, { range }: MeshState): string | undefined {
+  const fault = netmapFault('peer', peer)
+  if (fault !== undefined) return fault
+  return prefixContains(range, address4) ? undefined : 'address4: not in the range of the mesh'
+}
+
+/** The schema of what nodes are told is narrower than the table. */
+function isRecord(row: RecordRow, leaveOut: LeaveOut): row is NetmapRecord {
+  const reason = netmapFault('record', row)
+  if (reason !== undefined) leaveOut({ table: 'records', row: `${row.type} ${row.name}`, reason })
+  return reason === undefined
+}
+
+function isRelay(relay: NetmapRelay, leaveOut: LeaveOut): boolean {
+  const reason = netmapFault('relay', relay)
+  if (reason !== undefined) leaveOut({ table: 'relays', row: relay.id, reason })
+  return reason === undefined
+}
 
 /** What became known after a number. */
 export function revocationsSince(state: MeshState, number: number): readonly RevocationState[] {

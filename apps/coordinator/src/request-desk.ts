@@ -6,16 +6,17 @@ import {
   type LinkSummary,
   type Method,
   type Params,
+  parseResult,
   REVOCATIONS_SINCE,
   readFromNode,
   requestIdOf,
 } from '@weft/coordinator-protocol'
 import type { LinkEndpoint } from '@weft/identity'
 import type { AccountId, NodeId, PublicKey } from '@weft/keys'
-import { type LinkRow, StorageError } from '@weft/storage'
+import { type LeaveOut, type LinkRow, StorageError } from '@weft/storage'
 import type { Answered, ChannelConnection, ChannelDesk, Work } from './channel-connection.ts'
 import type { Caller, Coordinator } from './coordinator.ts'
-import { isoTime, linkStateAt } from './join-links.ts'
+import { isoTime, LAST_SECOND, linkStateAt } from './join-links.ts'
 import type { MeshRelays } from './mesh-relays.ts'
 import { answerNaming } from './naming-requests.ts'
 import { Refusal } from './refusal.ts'
@@ -265,14 +266,26 @@ export function linkPlace(coordinator: Coordinator, account: AccountId, endpoint
 const plainEndpoint = (endpoint: LinkEndpoint): string => (endpoint.kind === 'url' ? endpoint.url : endpoint.endpoint)
 
 export function linkSummaries(links: readonly LinkRow[], at: number): readonly LinkSummary[] {
-  return links.slice(0, MAX_LISTED_LINKS).map((link) => ({
-    id: link.id,
-    expires: isoTime(link.expires),
-    reusable: link.reusable,
-    uses: link.uses,
-    state: linkStateAt(link, at),
-    tags: link.tags,
-  }))
+  const summaries = links.values().map((link) => linkSummary(link, at))
+  return summaries
+    .filter((summary) => summary !== undefined)
+    .take(MAX_LISTED_LINKS)
+    .toArray()
+}
+
+/** Tells of those that nobody can be told of. */
+export function unlistedLinks(links: readonly LinkRow[], leaveOut: LeaveOut): void {
+  for (const link of links)
+    if (linkSummary(link, 0) === undefined)
+      leaveOut({ table: 'links', row: link.id, reason: 'it is no link that can be listed' })
+}
+
+/** `undefined` where the device that asks would refuse the whole list because of it. */
+function linkSummary(link: LinkRow, at: number): LinkSummary | undefined {
+  const { id, reusable, uses, tags } = link
+  if (link.expires < 0 || link.expires > LAST_SECOND) return undefined
+  const summary = { id, expires: isoTime(link.expires), reusable, uses, state: linkStateAt(link, at), tags }
+  return parseResult('link-list', { links: [summary] })?.links[0]
 }
 
 function answerOf<M extends Method>(answer: Answer<M>): Extract<Answered, { kind: 'answer' }> {

@@ -8,6 +8,7 @@ import type { MeshId } from '@weft/keys'
 import { localAddresses } from '@weft/linux'
 import { type ListenAddress, linkEndpoints, listenText, parsePublicUrl, withRelays } from '@weft/relay/listening'
 import { ensureDirectory, lockFile } from '@weft/state'
+import type { LeaveOut, LeftOutRow } from '@weft/storage'
 import { parseRange } from './address-range.ts'
 import { backUp } from './backup.ts'
 import { dailyChannelIdentity } from './channel-identity.ts'
@@ -22,11 +23,11 @@ import { secondsOf } from './join.ts'
 import { DEFAULT_LINK_SECONDS, isoTime, type LinkWish } from './join-links.ts'
 import { Knocks, type PublicPort } from './knocks.ts'
 import { type MeshFiles, newEpoch, openMeshFiles } from './mesh-files.ts'
-import { MeshRelays, netmapRelayOf, type SeenFromOutside } from './mesh-relays.ts'
+import { MeshRelays, netmapRelayOf, type SeenFromOutside, soundRelays } from './mesh-relays.ts'
 import { type MeshState, meshStateOf } from './mesh-state.ts'
 import { type RelayBeside, relayIdOf, relayInNetmap } from './relay-beside.ts'
 import { RelayVisits } from './relay-visits.ts'
-import { createdLink, RequestDesk } from './request-desk.ts'
+import { createdLink, RequestDesk, unlistedLinks } from './request-desk.ts'
 import { revocationsNow } from './revoking.ts'
 import { verifiedDevices } from './verified-devices.ts'
 
@@ -144,7 +145,7 @@ async function start(
     coordinatorKey: files.coordinatorKey.publicKey(nativeCrypto),
     visits,
     beside,
-    added: await files.store.transaction((transaction) => transaction.relays()),
+    added: await files.store.transaction((transaction) => soundRelays(transaction)),
     seconds,
   })
   const desk = new RequestDesk({ coordinator, relays, endpoints, seconds, logger })
@@ -199,7 +200,13 @@ async function start(
     holdsRoot: coordinator.holdsRoot,
     reachableAt,
     outside: () => relays.outside(),
-    createLink: async (wish) => createdLink(await coordinator.links.create(linkWish(wish, coordinator), endpoints())),
+    createLink: async (wish) => {
+      try {
+        return createdLink(await coordinator.links.create(linkWish(wish, coordinator), endpoints()))
+      } catch (error) {
+        throw coordinatorErrorOf(error)
+      }
+    },
   }
 }
 
@@ -223,23 +230,31 @@ async function openFiles(
 }
 
 /** What the database holds, in a new epoch: who holds more than that has it from a newer copy of the database. */
-export function firstState(
+export async function firstState(
   { store }: MeshFiles,
   { clock, logger }: Pick<CoordinatorOptions, 'clock' | 'logger'>,
   beside: readonly NetmapRelay[],
 ): Promise<MeshState> {
-  return store.transaction(async (transaction) => {
+  const state = await store.transaction(async (transaction) => {
     await transaction.beginEpoch(newEpoch(systemRandom), KEPT_EPOCHS)
     const mesh = await transaction.mesh()
     invariant(mesh !== undefined, 'the mesh was opened')
-    const place = { mesh: mesh.id, at: clock().wall, crypto: nativeCrypto, logger }
-    return meshStateOf(mesh, await transaction.accounts(), verifiedDevices(await transaction.devices(), place), {
-      relays: [...beside, ...(await transaction.relays()).map(netmapRelayOf)],
+    const leftOut: LeftOutRow[] = []
+    const leaveOut: LeaveOut = (row) => leftOut.push(row)
+    const place = { mesh: mesh.id, at: clock().wall, crypto: nativeCrypto }
+    const accounts = await transaction.accounts()
+    for (const { id } of accounts) unlistedLinks(await transaction.linksOf(id, leaveOut), leaveOut)
+    return meshStateOf(mesh, accounts, verifiedDevices(await transaction.devices(leaveOut), place, leaveOut), {
+      relays: [...beside, ...(await transaction.relays(leaveOut)).map(netmapRelayOf)],
       records: await transaction.records(),
       epochs: await transaction.epochs(),
       revocations: await revocationsNow(transaction, clock().wall),
+      leftOut,
     })
   })
+  for (const { table, row, reason } of state.leftOut)
+    logger.warn('left out of the mesh', { table, row, reason, action: 'it stays in the database: restore a backup' })
+  return state
 }
 
 function endpointsNow(
@@ -275,7 +290,14 @@ function statusOf(state: MeshState) {
       address4,
       online,
     })),
+    leftOut: leftOutNow(state),
   }
+}
+
+/** A device that joined anew since, and a relay that was added again, are no more left out. */
+function leftOutNow({ leftOut, devices, relays }: MeshState): readonly LeftOutRow[] {
+  const told = new Set<string>([...devices.keys(), ...relays.map(({ id }) => id)])
+  return leftOut.filter(({ row }) => !told.has(row))
 }
 
 function linkWish(wish: LinkOptions = {}, coordinator: Coordinator): LinkWish {

@@ -1,16 +1,17 @@
-import type { Logger, WallTime } from '@weft/base'
+import type { WallTime } from '@weft/base'
 import { IdentityError, readRecord, verifyChain } from '@weft/identity'
 import type { CryptoProvider, MeshId } from '@weft/keys'
-import type { DeviceRow } from '@weft/storage'
+import type { DeviceRow, LeaveOut } from '@weft/storage'
 
 /** The devices whose record and chain hold now. The others stay in the database and out of every netmap. */
 export function verifiedDevices(
   devices: readonly DeviceRow[],
-  place: { readonly mesh: MeshId; readonly at: WallTime; readonly crypto: CryptoProvider; readonly logger: Logger },
+  place: { readonly mesh: MeshId; readonly at: WallTime; readonly crypto: CryptoProvider },
+  leaveOut: LeaveOut,
 ): readonly DeviceRow[] {
   return devices.filter((device) => {
     const reason = faultOf(device, place)
-    if (reason !== undefined) place.logger.warn('device left out of the mesh', { device: device.id, reason })
+    if (reason !== undefined) leaveOut({ table: 'devices', row: device.id, reason })
     return reason === undefined
   })
 }
@@ -25,6 +26,7 @@ function faultOf(
     const isItsOwn =
       record.nodeId === device.id &&
       record.identityKey === identityKey &&
+      record.identityKey === device.identityKey &&
       record.nodeKey === device.nodeKey &&
       record.channelKey === device.channelKey &&
       account === device.accountId

@@ -56,6 +56,7 @@ export {
   type NetmapPeer,
   type NetmapRecord,
   type NetmapRelay,
+  netmapFault,
   netmapSchema,
   places,
   recordSchema,

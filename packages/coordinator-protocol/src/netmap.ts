@@ -114,13 +114,15 @@ const grants = z.array(grantSchema).max(MAX_GRANTS).readonly()
 const revocations = z.array(revocationText).max(MAX_REVOCATIONS).readonly()
 const relays = z.array(relaySchema).max(MAX_RELAYS).readonly()
 
+const meshSchema = z.strictObject({ id: meshId, rootKey: publicKey('root'), domain, range: prefix4 }).readonly()
+
 export const netmapSchema = z
   .strictObject({
     type: z.literal('netmap'),
     /** New with every start of the coordinator. */
     epoch: opaqueId,
     number: count,
-    mesh: z.strictObject({ id: meshId, rootKey: publicKey('root'), domain, range: prefix4 }).readonly(),
+    mesh: meshSchema,
     self: selfSchema,
     peers,
     grants,
@@ -158,6 +160,21 @@ export type NetmapRelay = z.infer<typeof relaySchema>
 export type Grant = z.infer<typeof grantSchema>
 export type Netmap = z.infer<typeof netmapSchema>
 export type NetmapChange = z.infer<typeof changeSchema>
+
+const parts = {
+  mesh: meshSchema,
+  owner,
+  peer: peerSchema,
+  relay: relaySchema,
+  record: recordSchema,
+  revocation: revocationText,
+} as const
+
+/** Why nodes would refuse a whole netmap because of that part of it; `undefined` where they would not. */
+export function netmapFault(part: keyof typeof parts, value: unknown): string | undefined {
+  const issue = parts[part].safeParse(value).error?.issues[0]
+  return issue && [...issue.path, issue.message].join(': ')
+}
 
 /** The netmap that the change leads to, or `undefined` where it does not lead from this one: then subscribe anew. */
 export function mergeNetmap(netmap: Netmap, change: NetmapChange): Netmap | undefined {
