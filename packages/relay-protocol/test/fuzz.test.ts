@@ -80,19 +80,6 @@ test('a run’s datagrams arrive as they were, in order, in messages that are no
   )
 })
 
-test('any bytes are read without harm, and what is read is written as it was', () => {
-  const mutated = fc.tuple(fc.array(anyFrame, { maxLength: 4 }), fc.nat(), fc.nat(255), fc.nat(40))
-  fc.assert(
-    fc.property(mutated, ([frames, at, value, cut]) => {
-      const bytes = concatBytes(...frames.map(encodeFrame))
-      if (bytes.length > 0) bytes[at % bytes.length] = value
-      const message = bytes.subarray(0, Math.max(0, bytes.length - cut))
-      const read = decodeFrames(message)
-      if (read !== undefined) assert.equal(toHex(concatBytes(...read.map(encodeFrame))), toHex(message))
-    }),
-  )
-})
-
 test('an outbox never holds more than it may, and keeps each sender’s order', () => {
   const pushes = fc.array(
     fc.record({
