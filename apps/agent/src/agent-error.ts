@@ -31,7 +31,7 @@ export class AgentError extends Error {
 export const removedError = (): AgentError =>
   new AgentError(
     'removed',
-    'this device was removed from the mesh; it joins again, as a new one, with a new link: weft up LINK',
+    'this device was removed from the mesh; it joins again, as a new one, with a new link: sudo weft up LINK',
   )
 
 /** The error's own line, whatever it is. */

@@ -324,4 +324,4 @@ export class Agent {
 }
 
 const notJoined = (): AgentError =>
-  new AgentError('not-joined', 'this device belongs to no mesh yet; join one with a link: weft up LINK')
+  new AgentError('not-joined', 'this device belongs to no mesh yet; join one with a link: sudo weft up LINK')

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { failureLine } from './failure.ts'
 import { createProgram } from './program.ts'
+import { complain } from './terminal.ts'
 
 const DONE = 0
 const FAILED = 1
@@ -15,7 +16,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = exitCodeOf(error)
     if (error instanceof CommanderError) return
-    process.stderr.write(`${failureLine(error)}\n`)
+    complain(failureLine(error))
     if (process.env.WEFT_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   }
 }

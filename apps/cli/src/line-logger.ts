@@ -1,3 +1,4 @@
+import { styleText } from 'node:util'
 import type { LogFields, Logger } from '@weft/base'
 import { replaceAddresses } from './addresses-in-text.ts'
 import { oneLine } from './failure.ts'
@@ -50,12 +51,16 @@ function jsonOf(head: Head, fields: LogFields): string {
   return JSON.stringify({ ...head, ...fields, ...head })
 }
 
+/** Short, and paler than what a verb answers: ids by their beginning, this machine's time of the day. */
 function wordsOf({ time, level, part, event }: Head, fields: LogFields): string {
   const texts = Object.entries(fields).map(([name, value]) => `${name}=${quoted(String(value))}`)
-  return [time, level, `${part}:`, event, ...texts].join(' ')
+  const clock = new Date(time).toTimeString().slice(0, 8)
+  const line = [clock, ...(level === 'info' ? [] : [level]), `${part}:`, event, ...texts].join(' ')
+  return level === 'info' || level === 'debug' ? styleText('dim', line, { stream: process.stderr }) : line
 }
 
 function quoted(value: string): string {
+  if (/^[0-9a-f]{32}$/.test(value)) return value.slice(0, 8)
   return /^[\w.:/@+[\]-]+$/.test(value) ? value : JSON.stringify(value)
 }
 

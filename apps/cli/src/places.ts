@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +19,15 @@ export function isRoot(): boolean {
 export function stateDirectory(given: string | undefined): string {
   if (given !== undefined) return resolve(given)
   return isRoot() ? '/var/lib/weft' : join(fromEnvironment('XDG_STATE_HOME') ?? join(homedir(), '.local/state'), 'weft')
+}
+
+/** Whether a device with that state directory belongs to a mesh. */
+export function hasMembership(state: string): boolean {
+  try {
+    return readdirSync(join(state, 'meshes')).length > 0
+  } catch {
+    return false
+  }
 }
 
 /** Where an agent listens unless told otherwise. */

@@ -16,6 +16,7 @@ import {
 } from './arguments.ts'
 import { shells } from './completion-scripts.ts'
 import { parseExpiry } from './duration.ts'
+import { complain } from './terminal.ts'
 import { usageLine } from './usage-line.ts'
 
 const HOURS_24 = 86_400
@@ -26,17 +27,17 @@ export function createProgram(): Command {
     .description('Your devices, one private network: end-to-end encrypted, self-hosted.')
     .version(`weft ${manifest.version}`, '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .helpCommand('help [verb]', 'show help for a verb')
+    .helpCommand('help [verb]', 'Show help for a verb')
     .exitOverride()
     .configureOutput(complaints('weft'))
-    .configureHelp({ subcommandTerm: termOf, minWidthToWrap: 20 })
+    .configureHelp({ subcommandTerm: (command) => command.name(), minWidthToWrap: 20 })
     .showHelpAfterError(false)
     .addHelpText(
       'after',
       examples(
-        'weft serve                run a coordinator, and this machine as a node',
-        'sudo weft up LINK         join with a link',
-        'weft status               who is there',
+        'sudo weft serve      run a mesh, with this machine in it',
+        'sudo weft up LINK    join one with a link',
+        'weft status          who is there',
       ),
     )
   addServe(program)
@@ -450,16 +451,6 @@ function addHelpers(program: Command): void {
     .action(async (words) => (await import('./verbs/complete-words.ts')).completeWords(program, words))
 }
 
-/** Without `[options]`, which every verb has. */
-function termOf(command: Command): string {
-  return [command.name(), ...command.registeredArguments.map((each) => placeOf(each))].join(' ')
-}
-
-function placeOf(argument: Argument): string {
-  const name = argument.name() + (argument.variadic ? '...' : '')
-  return argument.required ? `<${name}>` : `[${name}]`
-}
-
 /** Other settings, like `exitOverride`, are the parent's. */
 function verb(parent: Command, name: string, description: string): Command {
   const whole = parent.parent === null ? `weft ${name}` : `weft ${parent.name()} ${name}`
@@ -471,7 +462,7 @@ function verb(parent: Command, name: string, description: string): Command {
 }
 
 function complaints(command: string): OutputConfiguration {
-  return { outputError: (text, write) => write(usageLine(text, command)) }
+  return { outputError: (text) => complain(usageLine(text, command)) }
 }
 
 const state = (what = 'state directory (default: /var/lib/weft as root, else $XDG_STATE_HOME/weft)'): Option =>

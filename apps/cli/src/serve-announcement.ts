@@ -1,3 +1,4 @@
+import { styleText } from 'node:util'
 import { assertNever } from '@weft/base'
 import type { SeenFromOutside } from '@weft/coordinator'
 import type { CreatedLink, SelfStatus } from './agent-answers.ts'
@@ -25,11 +26,13 @@ export function announcementLines(announcement: Announcement, code: string): rea
   const reach = outsideNote(announcement.outside, reachableAt) ?? reachabilityNote(reachableAt, port)
   return [
     '',
+    // Above all else, so that the link is still to be seen where the code fills the terminal.
+    ...(code === '' ? [] : [...linesOf(code), '']),
     `Mesh ${mesh.slice(0, 8)} is ready at ${reachableAt.join(', ')}`,
     ...(reach === undefined ? [] : [reach]),
     nodeLine(announcement),
     '',
-    ...(created === undefined ? [ROOT_MOVED] : linkLines(created, code)),
+    ...(created === undefined ? [ROOT_MOVED] : linkLines(created, code !== '')),
     'Ctrl-C stops the coordinator; devices keep talking to each other meanwhile.',
   ]
 }
@@ -37,15 +40,19 @@ export function announcementLines(announcement: Announcement, code: string): rea
 const ROOT_MOVED =
   'The root key was moved off this server. To let a device in: weft link create on a device that holds it, or with --root FILE.'
 
-const linkLines = ({ link }: CreatedLink, code: string): readonly string[] => [
-  'To let a device in, for 24 hours and once, type there (or scan):',
+const linkLines = ({ link }: CreatedLink, hasCode: boolean): readonly string[] => [
+  `To let a device in, for 24 hours and once, type there${hasCode ? ' (the code is the same)' : ''}:`,
   '',
-  `    sudo ./weft up '${link}'`,
-  '',
-  code.trimEnd(),
+  `    ${styleText('bold', `sudo ./weft up '${link}'`)}`,
   '',
   'More links: weft link create.',
 ]
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's colours begin with one
+const EMPTY_END = /\n(?:\u001b\[\d+m)*$/
+
+/** Without the empty one at its end. */
+const linesOf = (code: string): readonly string[] => code.trimEnd().replace(EMPTY_END, '\u001b[0m').split('\n')
 
 function nodeLine({ node, created }: Announcement): string {
   switch (node.kind) {

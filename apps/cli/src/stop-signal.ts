@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { CliError, codeOf } from './failure.ts'
-import { warn } from './terminal.ts'
+import { note, warn } from './terminal.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -19,6 +19,8 @@ export function stopSignal(): AbortSignal {
   const stop = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) return
     setTimeout(() => process.exit(1), PATIENCE).unref()
+    // Below the ^C that the terminal shows.
+    if (name === 'SIGINT') note('')
     const code = name === 'SIGINT' ? 'interrupted' : 'terminated'
     controller.abort(new CliError(code, 'interrupted before it was done'))
   }

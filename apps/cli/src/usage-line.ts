@@ -11,5 +11,5 @@ export function usageLine(text: string, command: string): string {
     .replace(/\.$/, '')
   const guess = /\(Did you mean (?:one of )?(.+)\?\)/.exec(suggestion ?? '')?.[1]
   const advice = guess === undefined ? `see ${command} --help` : `did you mean ${guess}?`
-  return `weft: ${said}; ${advice}\n`
+  return `weft: ${said}; ${advice}`
 }

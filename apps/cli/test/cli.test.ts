@@ -9,6 +9,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@weft/base'
 import { ControlError, type ControlMethod, serveControl } from '@weft/control-socket'
+import { missing } from '@weft/testing/requirements'
 
 const program = fileURLToPath(import.meta.resolve('../src/main.ts'))
 const directory = mkdtempSync(join(tmpdir(), 'weft-cli-'))
@@ -38,6 +39,13 @@ test('wrong usage ends with 2 and one line that says what is right', async () =>
       assert.match(stderr, /^weft: [^\n]+\n$/)
     }),
   )
+})
+
+test('in a terminal a complaint breaks between words', { skip: missing('script') }, async () => {
+  const typed = `stty cols 40; exec ${process.execPath} ${program} status --socket ${join(directory, 'none.sock')}`
+  const child = spawn('script', ['-qfc', typed, '/dev/null'], { env: { ...process.env, SHELL: '/bin/sh' } })
+  const shown = await text(child.stdout)
+  assert.match(shown, /^weft: no agent answers at\r\n {4}\S+\/none\.sock;/)
 })
 
 test('help and version go to standard output and end with 0', async () => {

@@ -21,10 +21,10 @@ test('a message of others stays on one line, without control characters', () => 
 
 test('a complaint about usage is one line with a suggestion or the way to help', () => {
   const suggestion = "error: unknown command 'stauts'\n(Did you mean status?)\n"
-  assert.equal(usageLine(suggestion, 'weft'), "weft: unknown command 'stauts'; did you mean status?\n")
+  assert.equal(usageLine(suggestion, 'weft'), "weft: unknown command 'stauts'; did you mean status?")
   assert.equal(
     usageLine("error: missing required argument 'peer'\n", 'weft ping'),
-    "weft: missing required argument 'peer'; see weft ping --help\n",
+    "weft: missing required argument 'peer'; see weft ping --help",
   )
 })
 
@@ -32,30 +32,28 @@ test('a value that cannot be is told in our words, with what can', () => {
   for (const [complaint, line] of [
     [
       "error: command-argument value 'MX' is invalid for argument 'type'. It is one of A, AAAA.",
-      "weft: 'MX' is no type: it is one of A, AAAA; see weft x --help\n",
+      "weft: 'MX' is no type: it is one of A, AAAA; see weft x --help",
     ],
     [
       "error: option '-c, --count <n>' argument '0' is invalid. Give a number from 1 on.",
-      "weft: --count '0' is invalid: give a number from 1 on; see weft x --help\n",
+      "weft: --count '0' is invalid: give a number from 1 on; see weft x --help",
     ],
     [
       "error: option '--range <prefix>' argument 'x' is invalid. Give an IPv4 prefix: 100.64.0.0/18.",
-      "weft: --range 'x' is invalid: give an IPv4 prefix: 100.64.0.0/18; see weft x --help\n",
+      "weft: --range 'x' is invalid: give an IPv4 prefix: 100.64.0.0/18; see weft x --help",
     ],
   ] as const)
     assert.equal(usageLine(complaint, 'weft x'), line)
 })
 
-test('a log line has time, level, part, event and fields, and no line break of theirs', () => {
+test('in a terminal a log line has the hour, part, event and fields, ids by their beginning, and no line break of theirs', () => {
+  const mesh = '95d37b4c74f055ccd3fea9622e08523b'
   const [line = '', none] = logged({ isTerminal: true }, (logger) => {
-    logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481, seed: 'abc' })
+    logger.info('peer added', { name: 'nas', note: 'a\nb', none: undefined, port: 7481, mesh, seed: 'abc' })
     logger.debug('not shown')
   })
   assert.equal(none, undefined)
-  assert.match(
-    line,
-    /^\d{4}-\d\d-\d\dT[\d:.]+Z info agent: peer added name=nas note="a b" port=7481 seed=\[redacted\]$/,
-  )
+  assert.match(line, /^\d\d:\d\d:\d\d agent: peer added name=nas note="a b" port=7481 mesh=95d37b4c seed=\[redacted\]$/)
 })
 
 test('where nobody reads along a log line is JSON, and no field takes the place of the head', () => {

@@ -122,7 +122,7 @@ function readContent(text: string, crypto: CryptoProvider): Uint8Array {
   if (!text.startsWith(SCHEME)) {
     throw new IdentityError(
       'link-malformed',
-      `this is no join link: one begins with ${SCHEME}; make one with \`weft link create\` and copy it in full`,
+      `this is no join link: one begins with ${SCHEME}; make one with weft link create, and copy all of it`,
     )
   }
   const bytes = text.length <= MAX_TEXT_LENGTH ? fromBase64Url(text.slice(SCHEME.length)) : undefined
@@ -193,10 +193,7 @@ function readEndpoint(bytes: Uint8Array): LinkEndpoint {
 }
 
 function malformed(why: string): IdentityError {
-  return new IdentityError(
-    'link-malformed',
-    `this join link cannot be used: ${why}; make a new one with \`weft link create\``,
-  )
+  return new IdentityError('link-malformed', `this join link cannot be used: ${why}; make a new one: weft link create`)
 }
 
 function mistyped(why: string): IdentityError {

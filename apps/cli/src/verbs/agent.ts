@@ -2,8 +2,9 @@ import { flushCompileCache } from 'node:module'
 import type { RunningAgent } from '@weft/agent'
 import type { ListenAddress } from '../arguments.ts'
 import { lineLogger } from '../line-logger.ts'
-import { socketToListenAt, stateDirectory } from '../places.ts'
+import { hasMembership, socketToListenAt, stateDirectory } from '../places.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
+import { note } from '../terminal.ts'
 
 interface AgentVerbOptions {
   readonly state?: string
@@ -31,6 +32,9 @@ export async function agent(options: AgentVerbOptions): Promise<void> {
   })
   const listener = await answerMetrics(options.metrics, running)
   manager.ready()
+  // Else some other program started it.
+  if (process.stdin.isTTY && !hasMembership(stateDirectory(options.state)))
+    note('The agent runs; this device belongs to no mesh yet: sudo weft up LINK')
   setTimeout(flushCompileCache, SETTLED).unref()
   await Promise.race([untilAborted(signal), running.done])
   manager.stopping()

@@ -27,8 +27,9 @@ export async function bugreport(file: string | undefined, options: BugreportOpti
   writeNew(path, `${text}\n`)
   if (options.json) return printJson({ file: path })
   print(path)
-  note('It holds versions, the system, the status and the end of the agent’s log; names and addresses are replaced,')
-  note('keys and links are not in it. Read it, then attach it to your report.')
+  note(
+    'It holds versions, the system, the status and the end of the agent’s log; names and addresses are replaced, keys and links are not in it. Read it, then attach it to your report.',
+  )
 }
 
 function writeNew(path: string, text: string): void {

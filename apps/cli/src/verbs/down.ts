@@ -1,6 +1,6 @@
 import { type AgentOptions, answersAt, askAgent } from '../ask.ts'
 import { socketToAsk } from '../places.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 import { waitUntil } from '../wait.ts'
 
 /** How long an agent may take to end, in ms, before `down` reports without having seen it end. */
@@ -12,5 +12,5 @@ export async function down(options: AgentOptions & { readonly json?: boolean }):
   const path = socketToAsk(options.socket)
   if (answer.ends) await waitUntil(async () => !(await answersAt(path)), ENDING)
   if (options.json) printJson({ state: 'down' })
-  else print('weft is down; weft up brings it back')
+  else say('weft is down; weft up brings it back')
 }

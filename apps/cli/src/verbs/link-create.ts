@@ -30,7 +30,7 @@ export async function linkCreate(options: LinkCreateOptions): Promise<void> {
   }
   print(created.link)
   const whom = created.reusable ? 'any number of devices' : 'one device'
-  note(`\nFor ${whom}, until ${minuteOf(created.expires)}. On the device: sudo weft up '${created.link.slice(0, 12)}…'`)
+  note(`\nFor ${whom}, until ${minuteOf(created.expires)}: sudo weft up LINK`)
   note(`To take it back: weft link revoke ${created.id}`)
 }
 

@@ -1,6 +1,6 @@
 import { type AgentOptions, askCoordinator } from '../ask.ts'
 import { oneLine } from '../failure.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 export async function linkRevoke(
   id: string,
@@ -8,5 +8,5 @@ export async function linkRevoke(
 ): Promise<void> {
   await askCoordinator(options, 'link-revoke', { id })
   if (options.json) printJson({ id })
-  else print(`${oneLine(id)} lets nobody in any more; devices that joined with it stay`)
+  else say(`${oneLine(id)} lets nobody in any more; devices that joined with it stay`)
 }

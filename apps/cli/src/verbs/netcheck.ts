@@ -2,16 +2,14 @@ import type { Netcheck, RelayState } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatRoundTrip } from '../format.ts'
-import { print, printJson } from '../terminal.ts'
-import { wrapTo } from '../text-width.ts'
+import { printJson, say } from '../terminal.ts'
 
 type Mapping = Netcheck['v4']
 
 export async function netcheck(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
   const answer = (await askAgent(options, 'netcheck', {})) as Netcheck
   if (options.json) return printJson(answer)
-  const { columns = Number.POSITIVE_INFINITY } = process.stdout
-  for (const line of netcheckLines(answer).flatMap((each) => wrapTo(each, columns))) print(line)
+  say(...netcheckLines(answer))
 }
 
 export function netcheckLines(answer: Netcheck): readonly string[] {
@@ -22,7 +20,7 @@ export function netcheckLines(answer: Netcheck): readonly string[] {
       v6,
       answer.addresses.some((endpoint) => !isV4(endpoint)),
     )}`,
-    `seen   ${seen.length === 0 ? '-' : seen.map(oneLine).join(', ')}`,
+    ...(seen.length === 0 ? [] : [`seen   from outside as ${seen.map(oneLine).join(', ')}`]),
     ...relay.relays.map((each) => `relay  ${relayText(each)}${each.id === relay.home ? '  home' : ''}`),
     ...(relay.relays.length === 0 ? ['relay  none is known'] : []),
     ...collisionLines(answer.collisions),

@@ -2,8 +2,8 @@ import type { AgentStatus, PeerStatus } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { movedLine, refusalLine } from '../refusal-text.ts'
 import { formatTable } from '../table.ts'
-import { print, printJson } from '../terminal.ts'
-import { widthOf, wrapTo } from '../text-width.ts'
+import { print, printJson, say } from '../terminal.ts'
+import { widthOf } from '../text-width.ts'
 import { nameCell } from './status.ts'
 
 export async function peers(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
@@ -12,7 +12,7 @@ export async function peers(options: AgentOptions & { readonly json?: boolean })
   const width = process.stdout.columns
   for (const line of peersLines(peers, width)) print(line)
   const others = [...refused.map(refusalLine), ...moved.map((each) => movedLine(each, Date.now()))]
-  for (const line of others.flatMap((line) => wrapTo(line, width ?? Number.POSITIVE_INFINITY))) print(line)
+  say(...others)
 }
 
 /** Both addresses side by side where the terminal has room for that, else one below the other. */

@@ -4,7 +4,7 @@ import { CliError, oneLine } from '../failure.ts'
 import { formatRoundTrip } from '../format.ts'
 import { nameText } from '../name-text.ts'
 import { stopSignal } from '../stop-signal.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 interface PingOptions extends AgentOptions {
   readonly count?: number
@@ -24,7 +24,7 @@ export async function ping(peer: string, options: PingOptions): Promise<void> {
     times.push(answer.rttMs)
     isDirect = answer.path.kind === 'direct'
     if (options.json) printJson(answer)
-    else print(pingLine(peer, answer))
+    else say(pingLine(peer, answer))
   }
   const params = {
     peer,
@@ -38,7 +38,7 @@ export async function ping(peer: string, options: PingOptions): Promise<void> {
     if (!signal.aborted) throw error
   }
   if (options.json) printJson(summarise(times))
-  else print(summaryLine(peer, summarise(times)))
+  else say(summaryLine(peer, summarise(times)))
   if (!times.some((time) => time !== undefined))
     throw new CliError('no-answer', `${nameText(peer)} did not answer; is it up? weft status shows its path`)
   if (options.untilDirect && !isDirect)
@@ -81,6 +81,6 @@ export function summaryLine(peer: string, summary: PingSummary): string {
   const spread =
     averageMs === undefined
       ? ''
-      : `; ${[minMs, averageMs, maxMs].map(formatRoundTrip).join(' / ')} (least, average, most)`
+      : `; least ${formatRoundTrip(minMs)}, average ${formatRoundTrip(averageMs)}, most ${formatRoundTrip(maxMs)}`
   return `${nameText(peer)}: ${received} of ${sent} answered, ${loss} % lost${spread}`
 }

@@ -3,7 +3,7 @@ import { type AgentOptions, askCoordinator } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { formatRoundTrip } from '../format.ts'
 import { formatTable } from '../table.ts'
-import { note, print, printJson } from '../terminal.ts'
+import { note, print, printJson, say } from '../terminal.ts'
 
 interface RelayOptions extends AgentOptions {
   readonly state?: string
@@ -20,7 +20,7 @@ export async function relayDescribe(options: RelayOptions): Promise<void> {
 export async function relayAdd(places: readonly string[], options: RelayOptions): Promise<void> {
   const { relay } = (await askCoordinator(options, 'relay-add', { places })) as { readonly relay: ListedRelay }
   if (options.json) return printJson({ relay })
-  print(`Nodes may use relay ${relay.id.slice(0, 8)} from now on: ${relay.places.map(oneLine).join(', ')}`)
+  say(`Nodes may use relay ${relay.id.slice(0, 8)} from now on: ${relay.places.map(oneLine).join(', ')}`)
 }
 
 export async function relayList(options: RelayOptions): Promise<void> {
@@ -51,5 +51,5 @@ export function relayTable(relays: readonly ListedRelay[], width?: number): read
 export async function relayRemove(relay: string, options: RelayOptions): Promise<void> {
   const removed = (await askCoordinator(options, 'relay-remove', { relay })) as Pick<ListedRelay, 'id' | 'places'>
   if (options.json) return printJson(removed)
-  print(`Nodes leave relay ${removed.id.slice(0, 8)}; it may be stopped`)
+  say(`Nodes leave relay ${removed.id.slice(0, 8)}; it may be stopped`)
 }

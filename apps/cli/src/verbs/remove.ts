@@ -3,8 +3,7 @@ import type { RemovedDevice } from '../agent-answers.ts'
 import { type AgentOptions, askCoordinator } from '../ask.ts'
 import { nameText } from '../name-text.ts'
 import { readRootText } from '../root-file.ts'
-import { print, printJson } from '../terminal.ts'
-import { wrapTo } from '../text-width.ts'
+import { printJson, say } from '../terminal.ts'
 
 interface RemoveOptions extends AgentOptions {
   readonly state?: string
@@ -26,8 +25,7 @@ export async function remove(peer: string, options: RemoveOptions): Promise<void
       ? ((await askCoordinator(options, 'remove', { device: peer })) as RemovedDevice)
       : await removeByFile(resolve(options.root), peer, options)
   if (options.json) return printJson(removed)
-  const { columns = Number.POSITIVE_INFINITY } = process.stdout
-  for (const line of removedLines(removed).flatMap((each) => wrapTo(each, columns))) print(line)
+  say(...removedLines(removed))
 }
 
 /** Signed here; the coordinator takes it out for the signature's sake. */

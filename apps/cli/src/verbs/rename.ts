@@ -1,7 +1,7 @@
 import { type AgentOptions, askAgent, askCoordinator } from '../ask.ts'
 import { CliError } from '../failure.ts'
 import { nameText } from '../name-text.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 interface RenameOptions extends AgentOptions {
   readonly state?: string
@@ -20,7 +20,7 @@ export async function rename(first: string, second: string | undefined, options:
     ? renameSelf(first, options)
     : askCoordinator(options, 'rename', { device: first, name: second }))) as Renamed
   if (options.json) return printJson(renamed)
-  print(
+  say(
     renamed.name === renamed.before
       ? `It is called ${nameText(renamed.name)} already`
       : `${nameText(renamed.before)} is now ${nameText(renamed.name)}`,

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { type AgentOptions, rootHolders } from '../ask.ts'
 import { CliError, codeOf } from '../failure.ts'
 import { readRootText } from '../root-file.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 interface RootExportOptions extends AgentOptions {
   readonly state?: string
@@ -32,7 +32,7 @@ export async function rootExport(file: string, options: RootExportOptions): Prom
   else if (mesh !== (await holder.mesh()))
     throw new CliError('not-found', `the root key was moved off ${holder.name} before, and ${path} is of another mesh`)
   if (options.json) return printJson({ file: path, mesh, from: holder.kind })
-  for (const line of linesAfter(path, holder)) print(line)
+  say(...linesAfter(path, holder))
 }
 
 /** Whoever holds it, and the file's text; without text where the file is there and the key was moved before. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { type AgentOptions, rootHolders } from '../ask.ts'
 import { readRootText } from '../root-file.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 interface RootImportOptions extends AgentOptions {
   readonly state?: string
@@ -14,8 +14,8 @@ export async function rootImport(file: string, options: RootImportOptions): Prom
   const holder = rootHolders(options).at(-1)
   await holder?.ask('root-import', { text })
   if (options.json) return printJson({ to: holder?.kind })
-  print(
+  say(
     `The root key is on ${holder?.name} now, and ${resolve(file)} is as it was: weft link create works there without it.`,
   )
-  print('To move it off again: weft root export FILE')
+  say('To move it off again: weft root export FILE')
 }

@@ -1,12 +1,12 @@
 import type { Rotation } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 export async function rotateKey(options: AgentOptions & { readonly json?: boolean }): Promise<void> {
   const rotation = (await askAgent(options, 'rotate-key', {})) as Rotation
   if (options.json) return printJson(rotation)
-  for (const line of rotationLines(rotation)) print(line)
+  say(...rotationLines(rotation))
 }
 
 export function rotationLines({ published, reason }: Rotation): readonly string[] {

@@ -8,7 +8,7 @@ import { lineLogger } from '../line-logger.ts'
 import { stateDirectory } from '../places.ts'
 import { reachabilityNote } from '../reachability.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 interface ServeRelayOptions {
   readonly state?: string
@@ -54,7 +54,7 @@ async function serveUntil(signal: AbortSignal, mesh: MeshDescription, options: S
   if (options.json) {
     const { id, mesh, reachableAt, stunPorts } = relay
     printJson({ relay: id, mesh, reachableAt, stunPorts })
-  } else for (const line of relayLines(relay)) print(line)
+  } else say(...relayLines(relay))
   flushCompileCache()
   manager.ready()
   await untilAborted(signal)

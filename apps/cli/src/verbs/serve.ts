@@ -10,7 +10,8 @@ import { isRoot, socketToListenAt, stateDirectory } from '../places.ts'
 import { RelayOfServe } from '../relay-of-serve.ts'
 import { type Announcement, announcementLines } from '../serve-announcement.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
-import { note, print, printJson } from '../terminal.ts'
+import { note, printJson, say } from '../terminal.ts'
+import { widthOf } from '../text-width.ts'
 
 interface ServeOptions {
   readonly state?: string
@@ -127,5 +128,6 @@ async function announce(announcement: Announcement, options: ServeOptions): Prom
   // Black on white by colours in a terminal, whose own may be the other way round; without colours in a file.
   const form = process.stdout.isTTY ? ({ type: 'terminal', small: true } as const) : ({ type: 'utf8' } as const)
   const code = created === undefined ? '' : await qrcode.toString(created.link, form)
-  for (const line of announcementLines(announcement, code)) print(line)
+  const hasRoom = widthOf(code.split('\n', 1)[0] ?? '') <= (process.stdout.columns ?? Number.POSITIVE_INFINITY)
+  say(...announcementLines(announcement, hasRoom ? code : ''))
 }

@@ -7,7 +7,7 @@ import { createProgram } from '../program.ts'
 import { Systemd } from '../service/systemd.ts'
 import { type ServicePart, unitName, unitText } from '../service/units.ts'
 import { formatTable } from '../table.ts'
-import { print, printJson } from '../terminal.ts'
+import { print, printJson, say } from '../terminal.ts'
 
 interface ServiceOptions {
   readonly root: string
@@ -38,11 +38,11 @@ export async function serviceInstall(
     throw new CliError('agent-runs', 'an agent runs already that no service started; end it first with: weft down')
   await systemd.install(part, text)
   if (json) return printJson({ service: part, unit: systemd.unitPath(part), running: systemd.isRunning })
-  print(`${unitName(part)} is installed${systemd.isRunning ? ', and runs' : '; it starts when systemd does'}.`)
+  say(`${unitName(part)} is installed${systemd.isRunning ? ', and runs' : '; it starts when systemd does'}.`)
   if (part === 'relay')
-    print('Unless the mesh has it already: sudo weft relay add URL, on the server or a device of its owner')
-  else if (part === 'server') print(`Let devices in with: sudo weft link create --state ${SERVER_STATE}`)
-  else print('Join with: sudo weft up LINK')
+    say('Unless the mesh has it already: sudo weft relay add URL, on the server or a device of its owner')
+  else if (part === 'server') say(`Let devices in with: sudo weft link create --state ${SERVER_STATE}`)
+  else say('Join with: sudo weft up LINK')
 }
 
 export async function serviceRemove(part: ServicePart, { root, json }: ServiceOptions): Promise<void> {
@@ -55,7 +55,7 @@ export async function serviceRemove(part: ServicePart, { root, json }: ServiceOp
   }
   systemd.remove(part)
   if (json) return printJson({ service: part })
-  print(`${unitName(part)} is removed; what it stored stays.`)
+  say(`${unitName(part)} is removed; what it stored stays.`)
 }
 
 export async function serviceStatus({ root, json }: ServiceOptions): Promise<void> {

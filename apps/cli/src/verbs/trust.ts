@@ -3,12 +3,12 @@ import { type AgentOptions, askAgent } from '../ask.ts'
 import { oneLine } from '../failure.ts'
 import { nameText } from '../name-text.ts'
 import { holderText } from '../refusal-text.ts'
-import { print, printJson } from '../terminal.ts'
+import { printJson, say } from '../terminal.ts'
 
 export async function trust(peer: string, options: AgentOptions & { readonly json?: boolean }): Promise<void> {
   const trusted = (await askAgent(options, 'trust', { peer })) as Trusted
   if (options.json) return printJson(trusted)
-  for (const line of trustedLines(trusted, Date.now())) print(line)
+  say(...trustedLines(trusted, Date.now()))
 }
 
 export function trustedLines({ id, name, owner, moved }: Trusted, now: number): readonly string[] {

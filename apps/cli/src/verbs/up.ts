@@ -1,13 +1,11 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { SelfStatus } from '../agent-answers.ts'
 import { callAt } from '../ask.ts'
 import { type AgentPlace, startInBackground } from '../background-agent.ts'
 import { CliError, codeOf } from '../failure.ts'
 import { nameText } from '../name-text.ts'
-import { isRoot, socketToAsk, stateDirectory } from '../places.ts'
+import { hasMembership, isRoot, socketToAsk, stateDirectory } from '../places.ts'
 import { stopSignal } from '../stop-signal.ts'
-import { note, print, printJson } from '../terminal.ts'
+import { note, printJson, say } from '../terminal.ts'
 
 interface UpOptions {
   readonly socket?: string
@@ -30,7 +28,7 @@ export async function up(given: string | undefined, options: UpOptions): Promise
     })
     .then((answer) => answer as { readonly self: SelfStatus })
   if (options.json) printJson({ self })
-  else print(`This device is ${nameText(self.name)}: ${self.addresses.join(', ')}`)
+  else say(`This device is ${nameText(self.name)}: ${self.addresses.join(', ')}`)
 }
 
 /** An agent that is started for an `up` that fails does not stay behind. */
@@ -56,14 +54,6 @@ async function upWithOwnAgent(
   } catch (error) {
     await agent.undo()
     throw error
-  }
-}
-
-function hasMembership(state: string): boolean {
-  try {
-    return readdirSync(join(state, 'meshes')).length > 0
-  } catch {
-    return false
   }
 }
 

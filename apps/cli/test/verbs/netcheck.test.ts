@@ -23,7 +23,7 @@ test('netcheck says what is there, and what it means in plain words', () => {
   assert.deepEqual(netcheckLines(home), [
     'IPv4   a NAT that gives this device one outside port (easy)',
     'IPv6   this device has no address',
-    'seen   198.51.100.7:7481',
+    'seen   from outside as 198.51.100.7:7481',
     'relay  abcdef01  connected  12.3 ms  home',
     '',
     'Direct paths to all but devices behind hard NATs; those are reached by relay.',
