@@ -73,10 +73,11 @@ export class MeshRelays {
     return sorted.flatMap(({ places }) => places.slice(0, 1))
   }
 
-  /** Once a relay has told, or none does in time. */
-  async outside(): Promise<SeenFromOutside> {
-    await this.#wait(CONNECT_MS, () => this.#visits.seenAt().length > 0)
+  /** Once a relay has told, or none does in time, or nobody waits for it any more. */
+  async outside(signal: AbortSignal): Promise<SeenFromOutside> {
+    await this.#wait(CONNECT_MS, () => signal.aborted || this.#visits.seenAt().length > 0)
     await this.#wait(KNOCK_MS, () => {
+      if (signal.aborted) return true
       const outcomes = this.#visits.knocked().map(({ outcome }) => outcome)
       return outcomes.includes('answered') || !outcomes.includes('untold')
     })

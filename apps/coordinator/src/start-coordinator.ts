@@ -69,8 +69,8 @@ export interface RunningCoordinator {
   readonly holdsRoot: boolean
   /** As a user would type them, the public URL first. */
   readonly reachableAt: readonly string[]
-  /** How it is seen by the relays elsewhere, once one has told whether it reaches it, or none does within 8 s. */
-  outside(): Promise<SeenFromOutside>
+  /** How it is seen by the relays elsewhere, once one has told whether it reaches it, or none does within 8 s, or when it is aborted. */
+  outside(signal: AbortSignal): Promise<SeenFromOutside>
   /** In the name of the first account. A link printed at start revokes the last such one, where it is unused. */
   createLink(wish?: LinkOptions): Promise<CreatedLink>
   /** Says good-bye to all nodes; afterwards another may start on the same state. */
@@ -199,7 +199,7 @@ async function start(
     range: files.mesh.addressRange,
     holdsRoot: coordinator.holdsRoot,
     reachableAt,
-    outside: () => relays.outside(),
+    outside: (signal) => relays.outside(signal),
     createLink: async (wish) => {
       try {
         return createdLink(await coordinator.links.create(linkWish(wish, coordinator), endpoints()))

@@ -4,7 +4,8 @@ import { silentLogger } from '@weft/base'
 import { callControl } from '@weft/control-socket'
 import { systemClock } from '@weft/linux'
 import { RelayServer } from '@weft/relay'
-import { fuzz, mutateHttp, say, statusOf, strangersRequests } from '@weft/testing'
+import { KNOCK_PATH } from '@weft/relay-protocol'
+import { fuzz, httpRequest, mutateHttp, say, statusOf, strangersRequests } from '@weft/testing'
 import { dumpDatabase } from './database-dump.ts'
 import { TestCoordinator } from './test-coordinator.ts'
 
@@ -18,8 +19,16 @@ fuzz({
     const before = dumpDatabase(coordinator.path)
     const to = { host: '127.0.0.1', port: coordinator.port }
     return {
-      valid: [...strangersRequests('/v1/channel', 'weft.channel.1'), ...strangersRequests('/v1/relay', 'weft.relay.1')],
-      read: async (text) => statusOf(await say(to, text)),
+      valid: [
+        ...strangersRequests('/v1/channel', 'weft.channel.1'),
+        ...strangersRequests('/v1/relay', 'weft.relay.1'),
+        httpRequest(`GET ${KNOCK_PATH}${'ab'.repeat(16)}`, ['Connection: close']),
+      ],
+      async read(text) {
+        const status = statusOf(await say(to, text))
+        assert.notEqual(status, '204', 'no relay was asked to knock')
+        return status
+      },
       async close() {
         const answer = await fetch(`http://127.0.0.1:${coordinator.port}/healthz`)
         assert.deepEqual(await answer.json(), { status: 'ok', channel: 1 }, 'it serves as before')

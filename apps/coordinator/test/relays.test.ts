@@ -113,7 +113,7 @@ describe('a coordinator behind a NAT', () => {
     const { endpoints } = readLink(await world.coordinator.link(), crypto)
     assert.deepEqual(endpoints.at(-1), { kind: 'url', url: relay.url })
     assert.equal(endpoints[0]?.kind, 'endpoint')
-    const outside = await world.coordinator.running.outside()
+    const outside = await world.coordinator.running.outside(new AbortController().signal)
     const at = `127.0.0.1:${world.coordinator.port}`
     const knocks = [{ relay: relay.running.id, at, outcome: 'not-outside' }]
     assert.deepEqual(outside, { relays: 1, through: [relay.url], seenAt: ['127.0.0.1'], knocks })

@@ -2,15 +2,26 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Instant, silentLogger, wallTime } from '@weft/base'
+import { endpointOf, type Instant, type IpAddress, silentLogger, wallTime } from '@weft/base'
 import { nativeCrypto as crypto } from '@weft/crypto'
 import { meshIdOf, PrivateKey } from '@weft/keys'
 import { systemClock } from '@weft/linux'
 import { StunServer, startRelay } from '@weft/relay'
-import { fuzz, mutateBytes, mutateHttp, say, seededRandom, statusOf, strangersRequests } from '@weft/testing'
+import {
+  fuzz,
+  mutateBytes,
+  mutateHttp,
+  mutateText,
+  say,
+  seededRandom,
+  statusOf,
+  strangersRequests,
+} from '@weft/testing'
 import { createStunRequest, readStunAnswer } from '@weft/traversal'
+import { knock } from '../src/knock.ts'
 
 const random = seededRandom(1)
 const mesh = {
@@ -82,4 +93,40 @@ fuzz({
   reaches: ['answered', 'not answered'],
   sources: ['relay/src/stun-server.ts'],
   inputs: { short: 1_000, long: 100_000 },
+})
+
+fuzz({
+  name: 'what answers where a relay knocks',
+  mutate: mutateText,
+  scene: async () => {
+    let saying = ''
+    let asked = ''
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', (data) => {
+        asked = data.toString('latin1')
+        socket.end(saying, 'latin1')
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const at = endpointOf('127.0.0.1' as IpAddress, (server.address() as AddressInfo).port)
+    return {
+      valid: [204, 200, 101, 100, 301, 404].map(
+        (status) => `HTTP/1.1 ${status} Whatever\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:1/\r\n\r\n`,
+      ),
+      async read(text) {
+        saying = text
+        const outcome = await knock(at, new Uint8Array(16))
+        assert.match(asked, /^GET \/v1\/knock\/0{32} HTTP\/1\.1\r\n/)
+        if (outcome === 'answered') assert.ok(text.includes('204'))
+        return outcome
+      },
+      async close() {
+        server.close()
+      },
+    }
+  },
+  reaches: ['answered', 'other'],
+  sources: ['relay/src/knock.ts'],
+  inputs: { short: 500, long: 50_000 },
 })

@@ -59,10 +59,13 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   const node = await startNode(options, { mesh: coordinator.mesh, createLink: createOwnLink, signal })
   if (node instanceof NodeOfServe) stack.defer(() => node.stop())
   if (signal.aborted) return
+  manager.ready()
+  const outside = await coordinator.outside(signal)
+  if (signal.aborted) return
   const announcement: Announcement = {
     mesh: coordinator.mesh,
     reachableAt: coordinator.reachableAt,
-    outside: await coordinator.outside(),
+    outside,
     port: coordinator.address.port,
     ...(coordinator.holdsRoot
       ? { created: await coordinator.createLink({ expiresSeconds: LINK_LIFE, printedAtStart: true }) }
@@ -71,7 +74,6 @@ async function serveUntil(signal: AbortSignal, options: ServeOptions): Promise<v
   }
   await announce(announcement, options)
   flushCompileCache()
-  manager.ready()
   await untilAborted(signal)
   manager.stopping()
 }
