@@ -181,7 +181,7 @@ fuzz<string>({
     'revocations.json done without',
   ],
   sources: ['agent/src/agent-state.ts', 'agent/src/membership-schemas.ts', 'state/src/state-file.ts'],
-  inputs: { short: 1_000, long: 50_000 },
+  inputs: { short: 1_000, long: 10_000 },
 })
 
 /** Each is JSON. */

@@ -49,7 +49,7 @@ fuzz({
     'coordinator/src/channel-connection.ts',
     'relay/src/relay-server.ts',
   ],
-  inputs: { short: 1_000, long: 100_000 },
+  inputs: { short: 1_000, long: 50_000 },
 })
 
 async function nobodyIsLeft({ directory }: TestCoordinator): Promise<void> {

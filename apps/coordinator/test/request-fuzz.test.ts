@@ -172,7 +172,7 @@ fuzz({
   },
   reaches: ['hung up on', 'bad-request', 'not-registered', 'record-refused', 'link-unknown'],
   sources: SOURCES,
-  inputs: { short: 1_000, long: 200_000 },
+  inputs: { short: 1_000, long: 50_000 },
 })
 
 fuzz({
@@ -205,7 +205,7 @@ fuzz({
   },
   reaches: ['done', 'hung up on', 'bad-request', 'not-found', 'name-refused', 'record-refused', 'certificate-refused'],
   sources: SOURCES,
-  inputs: { short: 1_000, long: 200_000 },
+  inputs: { short: 1_000, long: 20_000 },
 })
 
 /** It may have removed itself. */

@@ -54,5 +54,5 @@ fuzz({
   refusals: [RelayError, StateError],
   reaches: ['the same', 'state-corrupt', 'state-newer', 'mesh-differs'],
   sources: ['relay/src/relay-identity.ts'],
-  inputs: { short: 1_000, long: 50_000 },
+  inputs: { short: 1_000, long: 10_000 },
 })

@@ -52,7 +52,7 @@ fuzz({
   },
   reaches: ['101', '200', '400', '404', '503'],
   sources: ['relay/src/relay-http.ts', 'relay/src/relay-server.ts', 'relay/src/callers.ts'],
-  inputs: { short: 1_000, long: 100_000 },
+  inputs: { short: 1_000, long: 50_000 },
 })
 
 fuzz({
@@ -92,7 +92,7 @@ fuzz({
   },
   reaches: ['answered', 'not answered'],
   sources: ['relay/src/stun-server.ts'],
-  inputs: { short: 1_000, long: 100_000 },
+  inputs: { short: 1_000, long: 50_000 },
 })
 
 fuzz({

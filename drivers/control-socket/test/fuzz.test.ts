@@ -56,7 +56,7 @@ fuzz({
   },
   reaches: ['200', '400', '404', '413'],
   sources: ['control-socket/src/control-server.ts', 'control-socket/src/control-request.ts'],
-  inputs: { long: 100_000 },
+  inputs: { long: 50_000 },
 })
 
 /** Each body is JSON lines. */

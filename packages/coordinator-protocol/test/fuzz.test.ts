@@ -236,7 +236,7 @@ fuzz({
     'coordinator-protocol/src/channel-stream.ts',
     'noise/src/',
   ],
-  inputs: { short: 1_000, long: 200_000 },
+  inputs: { short: 1_000, long: 50_000 },
 })
 
 /** Only the very frame that belongs there brings a channel further. */

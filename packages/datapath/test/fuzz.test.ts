@@ -48,7 +48,7 @@ fuzz({
     'mac1-wrong',
   ],
   sources: SOURCES,
-  inputs: { long: 5_000_000 },
+  inputs: { long: 2_000_000 },
 })
 
 const packets = [
@@ -84,5 +84,4 @@ fuzz({
   },
   reaches: ['delivered', 'taken', 'malformed-packet', 'source-not-allowed'],
   sources: SOURCES,
-  inputs: { long: 1_000_000 },
 })

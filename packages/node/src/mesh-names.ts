@@ -1,6 +1,6 @@
 import type { IpAddress, Prefix } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
-import type { MeshNames } from '@weft/dns'
+import { type MeshNames, resolverAddress } from '@weft/dns'
 import type { NodeId } from '@weft/keys'
 import type { Peer } from './peer.ts'
 import type { Places } from './places.ts'
@@ -14,13 +14,12 @@ export function meshNames(
     readonly id: NodeId
     readonly addresses: readonly IpAddress[]
     readonly prefixes: readonly Prefix[]
-    readonly resolvers: readonly IpAddress[]
     readonly peers: { peers(): Iterable<Peer> }
     readonly places: Places
   },
   netmap: Netmap,
 ): MeshNames {
-  const { addresses, prefixes, resolvers, peers, places } = membership
+  const { addresses, prefixes, peers, places } = membership
   const devices = [
     { id: membership.id, name: netmap.self.name, addresses },
     ...[...peers.peers()].map(({ claim, addresses }) => ({ id: claim.id, name: claim.name, addresses })),
@@ -29,7 +28,7 @@ export function meshNames(
     domain: netmap.mesh.domain,
     prefixes,
     ownAddresses: addresses,
-    resolvers,
+    resolvers: prefixes.map(resolverAddress),
     serial: netmap.number,
     devices: devices
       .filter(({ id, name }) => !places.isOthers('name', name, id))

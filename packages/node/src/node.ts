@@ -13,12 +13,10 @@ import {
 } from '@weft/base'
 import type { DatapathCommand, DatapathReport, DirectPath, PeerMeters } from '@weft/datapath'
 import type { MeshNames } from '@weft/dns'
-import type { FilterRule } from '@weft/filter'
 import type { CryptoProvider, MeshId } from '@weft/keys'
 import { isStun, probeSender, Reflexive } from '@weft/traversal'
 import { ReceiverIndices } from '@weft/wireguard'
 import { collisionsOf, directPaths, MAX_ENDPOINTS, ownEndpoints } from './endpoints.ts'
-import { areSameRules } from './filter-rules.ts'
 import { interfaceSettings } from './interface-settings.ts'
 import { LocalKeys } from './local-keys.ts'
 import { Membership, type MembershipHost } from './membership.ts'
@@ -55,7 +53,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #isShapeChanged = false
   #isStunAwaited = false
   /** As last told, to tell only what differs. */
-  #toldRules: readonly FilterRule[] | undefined
+  #toldRules = ''
   #toldSettings = ''
   #toldResolvers = ''
   #toldCollisions = ''
@@ -415,14 +413,15 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   #tellFilter(): void {
     const rules = [...this.#memberships.values()].flatMap((membership) => membership.filterRules())
-    if (this.#toldRules !== undefined && areSameRules(rules, this.#toldRules)) return
-    this.#toldRules = rules
+    const told = JSON.stringify(rules)
+    if (told === this.#toldRules) return
+    this.#toldRules = told
     this.#command({ kind: 'set-filter', rules })
   }
 
   /** There this machine asks for names; `Resolver` answers, beside the node. */
   #tellResolvers(): void {
-    const addresses = [...this.#memberships.values()].flatMap(({ resolvers }) => resolvers)
+    const addresses = this.names().flatMap(({ resolvers }) => resolvers)
     if (addresses.join() === this.#toldResolvers) return
     this.#toldResolvers = addresses.join()
     this.#command({ kind: 'set-node-addresses', addresses })

@@ -193,7 +193,8 @@ export class PeerTable {
     if (before.address4 !== claim.address4 || nodeKey !== identity.nodeKey) this.#isPlaceFree = true
     for (const address of peer.addresses) this.#byAddress.delete(address)
     this.#byNodeKey.delete(nodeKey)
-    peer.become(claim, identity)
+    peer.claim = claim
+    peer.identity = identity
     for (const address of peer.addresses) this.#byAddress.set(address, peer)
     this.#byNodeKey.set(identity.nodeKey, peer)
     if (nodeKey !== identity.nodeKey || probeKey !== identity.probeKey) this.#hooks.rekeyed(peer)

@@ -212,7 +212,7 @@ fuzz({
     'coordinator heard',
   ],
   sources: ['relay-protocol/src/relay-hub.ts', 'relay-protocol/src/admission.ts', 'relay-protocol/src/outbox.ts'],
-  inputs: { long: 300_000 },
+  inputs: { long: 200_000 },
 })
 
 const visitorsOfRelays = [alice, { kind: 'coordinator', key: coordinatorKey }] as const
@@ -258,5 +258,4 @@ fuzz({
     ...['connected: datagrams', 'connected: absent', 'connected: caller', 'connected: knocked'],
   ],
   sources: ['relay-protocol/src/relay-client.ts'],
-  inputs: { long: 500_000 },
 })

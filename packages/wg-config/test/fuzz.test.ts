@@ -41,7 +41,7 @@ fuzz({
     'wg-config/src/wg-device.ts',
     'wg-config/src/device-text.ts',
   ],
-  inputs: { long: 5_000_000 },
+  inputs: { long: 2_000_000 },
 })
 
 /** In pieces, as a socket may bring it; whatever is refused leaves the device as it was. */

@@ -38,14 +38,14 @@ const BATCH = 1_000
 const UNCHANGED = 0.02
 
 /**
- * A test with a few thousand mutated inputs, or in the long set (`npm run test:long`) a million. It prints its seed and the branches
+ * A test with a few thousand mutated inputs, or in the long set (`npm run fuzz`) half a million. It prints its seed and the branches
  * that it came through. A find names the seed and the batch, so that it can be had again at once:
  *
  *     WEFT_SEED=7 WEFT_BATCH=12 npm test -- FILE
  */
 export function fuzz<Input>(target: FuzzTarget<Input>): void {
   const seed = runSeed()
-  const inputs = (isLongRun() ? target.inputs?.long : target.inputs?.short) ?? (isLongRun() ? 1_000_000 : 3_000)
+  const inputs = (isLongRun() ? target.inputs?.long : target.inputs?.short) ?? (isLongRun() ? 500_000 : 3_000)
   test(`${target.name} is held against any input (${inputs} inputs, seed ${seed})`, async (context) => {
     const batches =
       process.env.WEFT_BATCH === undefined ? range(Math.ceil(inputs / BATCH)) : [Number(process.env.WEFT_BATCH)]
