@@ -1,9 +1,21 @@
-import { type Endpoint, type IpAddress, instant, type Prefix, parsePrefix, toBase64, wallTime } from '@weft/base'
+import {
+  concatBytes,
+  type Endpoint,
+  type IpAddress,
+  instant,
+  invariant,
+  type Prefix,
+  parsePrefix,
+  textOf,
+  toBase64,
+  wallTime,
+} from '@weft/base'
 import {
   mergeNetmap,
   type Netmap,
   type NetmapChange,
   type NetmapPeer,
+  netmapParts,
   readFromCoordinator,
 } from '@weft/coordinator-protocol'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
@@ -14,17 +26,26 @@ import type { Measurement } from './measurement.ts'
 
 const SIZES = [10, 1_000, 10_000]
 const CHANGES = 200
+const DEPARTURES = 20
+/** Of the messages: the newest. */
+const VERSION = 4
+/** Behind this node's own address and the resolver's. */
+const FIRST_ADDRESS = 100
 const DAY = 86_400
 const METER = { sentBytes: 0, receivedBytes: 0 }
 
-/** What one change of a peer costs a node, from the message's text to the end: by how many peers it has. */
+/** What one change of a peer costs a node, from the message as it was opened to the end: by how many peers it has. */
 export async function benchNetmapChange(rounds: number): Promise<readonly Measurement[]> {
   const mesh = new BenchMesh(Math.max(...SIZES) + 1)
   return SIZES.flatMap((size) => {
     const { node, verified, netmap } = joined(mesh, size)
-    const all = Array.from({ length: rounds }, (_, round) => changes(node, mesh, netmap, round))
+    const all = Array.from({ length: rounds }, (_, round) => follow(node, netmap, changes(netmap.current, round)))
+    const comings = Array.from({ length: rounds }, (_, round) =>
+      follow(node, netmap, departures(netmap.current, round)),
+    )
     return [
       { name: `one change with ${size} peers`, unit: 'ms', values: all },
+      { name: `one peer that leaves, or comes and is verified, with ${size} peers`, unit: 'ms', values: comings },
       { name: `the first netmap with ${size} peers, for each of them`, unit: 'ms', values: [verified / size] },
     ]
   })
@@ -40,30 +61,65 @@ function joined(mesh: BenchMesh, size: number) {
   node.handle({ kind: 'netmap', mesh: netmap.mesh.id, netmap }, at)
   drain(node)
   const verified = performance.now() - started
+  const peers = node.status(at)?.peers.length
+  invariant(peers === size, `${peers} of ${size} peers have proved themselves`)
   return { node, verified, netmap: { current: netmap } }
 }
 
-function changes(node: Node, mesh: BenchMesh, held: { current: Netmap }, round: number): number {
-  const texts = Array.from({ length: CHANGES }, (_, i) => {
-    const peer = held.current.peers[(i * 7919) % held.current.peers.length]
-    const number = held.current.number + i
+type Step = Pick<NetmapChange, 'upsert' | 'remove'>
+
+/** Endpoints of one peer after the other. */
+function changes({ peers }: Netmap, round: number): readonly Step[] {
+  return Array.from({ length: CHANGES }, (_, i) => {
     const endpoints = [`192.0.2.7:${10_000 + round * CHANGES + i}` as Endpoint]
-    const upsert = peer === undefined ? [] : [{ ...peer, endpoints }]
-    return JSON.stringify({ type: 'change', epoch: 'e', from: number, number: number + 1, upsert, remove: [] })
+    return {
+      upsert: peers
+        .slice((i * 7919) % peers.length)
+        .slice(0, 1)
+        .map((peer) => ({ ...peer, endpoints })),
+      remove: [],
+    }
   })
+}
+
+function departures({ peers }: Netmap, round: number): readonly Step[] {
+  return Array.from({ length: DEPARTURES }, (_, i) => peers[(round + i * 7919) % peers.length]).flatMap((peer) =>
+    peer === undefined
+      ? []
+      : [
+          { upsert: [], remove: [peer.id] },
+          { upsert: [peer], remove: [] },
+        ],
+  )
+}
+
+/** Milliseconds for each. */
+function follow(node: Node, held: { current: Netmap }, steps: readonly Step[]): number {
+  const { epoch, number } = held.current
+  const messages = steps.map((step, i) =>
+    opened({ type: 'change', epoch, from: number + i, number: number + i + 1, ...step }),
+  )
   const started = performance.now()
-  for (const text of texts) {
-    const change = readFromCoordinator(text) as NetmapChange
+  for (const { text, bytes } of messages) {
+    const change = readFromCoordinator(text, bytes) as NetmapChange
     const netmap = mergeNetmap(held.current, change)
-    if (netmap === undefined) throw new Error('a change does not fit')
+    invariant(netmap !== undefined, 'a change fits')
     held.current = netmap
     node.handle(
-      { kind: 'netmap', mesh: mesh.id, netmap, change },
-      { instant: instant(2_000 + round), wall: wallTime(Date.now()) },
+      { kind: 'netmap', mesh: netmap.mesh.id, netmap, change },
+      { instant: instant(2_000 + number), wall: wallTime(Date.now()) },
     )
     drain(node)
   }
-  return (performance.now() - started) / CHANGES
+  return (performance.now() - started) / steps.length
+}
+
+/** As the channel gives it. */
+function opened(change: NetmapChange): { readonly text: string; readonly bytes?: Uint8Array } {
+  const whole = concatBytes(...netmapParts(change, VERSION).map((part) => part.subarray(1)))
+  const end = whole.indexOf(0)
+  const text = textOf(end < 0 ? whole : whole.subarray(0, end)) ?? ''
+  return end < 0 ? { text } : { text, bytes: whole.subarray(end + 1) }
 }
 
 function drain(node: Node): void {
@@ -71,6 +127,7 @@ function drain(node: Node): void {
 }
 
 class BenchMesh {
+  readonly #now = Math.floor(Date.now() / 1000)
   readonly #root = PrivateKey.generate('root', random)
   readonly #account = PrivateKey.generate('account', random)
   readonly #link = PrivateKey.generate('link', random)
@@ -80,7 +137,7 @@ class BenchMesh {
   readonly #peers: readonly NetmapPeer[]
 
   constructor(count: number) {
-    this.#peers = Array.from({ length: count }, (_, i) => this.#peer(i + 10))
+    this.#peers = Array.from({ length: count }, (_, i) => this.#peer(i + FIRST_ADDRESS))
   }
 
   membership() {
@@ -124,8 +181,7 @@ class BenchMesh {
   }
 
   #chain(keys: NodeKeys): Uint8Array {
-    const now = Math.floor(Date.now() / 1000)
-    const common = { notBefore: now - DAY, notAfter: now + 365 * DAY, tags: [] }
+    const common = { notBefore: this.#now - DAY, notAfter: this.#now + 365 * DAY, tags: [] }
     const grantsUntil = common.notAfter
     const [account, link] = [this.#account, this.#link]
     return encodeChain([

@@ -23,19 +23,21 @@ export interface Announcement {
 /** What a user reads when `weft serve` is ready. @param code the link as a QR code of several lines. */
 export function announcementLines(announcement: Announcement, code: string): readonly string[] {
   const { mesh, reachableAt, port, created } = announcement
-  const reach = outsideNote(announcement.outside, reachableAt) ?? reachabilityNote(reachableAt, port)
+  const reach = outsideNote(announcement.outside, reachableAt) ?? reachabilityNote(reachableAt, port) ?? UNTESTED
   return [
     '',
     // Above all else, so that the link is still to be seen where the code fills the terminal.
     ...(code === '' ? [] : [...linesOf(code), '']),
     `Mesh ${mesh.slice(0, 8)} is ready at ${reachableAt.join(', ')}`,
-    ...(reach === undefined ? [] : [reach]),
+    reach,
     nodeLine(announcement),
     '',
     ...(created === undefined ? [ROOT_MOVED] : linkLines(created, code !== '')),
     'Ctrl-C stops the coordinator; devices keep talking to each other meanwhile.',
   ]
 }
+
+const UNTESTED = 'Reached from outside: not tested, for the mesh has no relay elsewhere.'
 
 const ROOT_MOVED =
   'The root key was moved off this server. To let a device in: weft link create on a device that holds it, or with --root FILE.'

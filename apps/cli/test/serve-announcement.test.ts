@@ -83,6 +83,16 @@ test('the announcement says why this machine is no node', () => {
   assert.match(line({ kind: 'failed', reason: 'no TUN' }), /not a node of it: no TUN/)
 })
 
+test('whether a public address is reached is not known without a relay elsewhere, and is said', () => {
+  const said = (reachableAt: readonly string[]) =>
+    announcementLines({ ...announcement({ kind: 'not-wanted' }), reachableAt }, '').join('\n')
+  assert.match(
+    said(['203.0.113.9:7480']),
+    /\nReached from outside: not tested, for the mesh has no relay elsewhere\.\n/,
+  )
+  assert.doesNotMatch(said(['192.168.1.5:7480']), /not tested/)
+})
+
 function announcement(node: Announcement['node']): Announcement {
   return {
     mesh: '0123456789abcdef',

@@ -1,10 +1,21 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { nativeCrypto } from '@weft/crypto'
 import { ensureDirectory, lockFile } from '@weft/state'
-import { RowError, removeDatabase, Store, sealBackup, unsealBackup } from '@weft/storage'
+import {
+  type KeyTexts,
+  type MeshRow,
+  RowError,
+  removeDatabase,
+  Store,
+  type StoreTransaction,
+  sealBackup,
+  unsealBackup,
+} from '@weft/storage'
 import { CoordinatorError, coordinatorErrorOf } from './coordinator-error.ts'
 import { checkMesh } from './mesh-check.ts'
+import { foundMesh } from './mesh-files.ts'
+import { ROOT_FILE } from './mesh-root.ts'
 import { SecretFiles } from './secret-files.ts'
 
 /** Writes a backup of the running coordinator's database and keys; what is at the path is replaced once all is there. */
@@ -59,12 +70,50 @@ export async function restoreBackup(stateDirectory: string, file: string): Promi
         `${stateDirectory} holds a mesh already: move it away, or choose another --state DIR`,
       )
     await unsealBackup(file, path, {
-      check: async (transaction) => {
-        if ((await checkMesh(transaction, nativeCrypto)) === undefined) throw new RowError('mesh', 'there is no row')
-      },
+      check: (keys) => (transaction) => checkBackup(transaction, { file, stateDirectory, keys }),
       takeKeys: (keys) => secrets.writeAll(keys),
     })
   } catch (error) {
     throw coordinatorErrorOf(error)
+  }
+}
+
+/** Database and keys of a backup belong together, and no other mesh's keys are in their place. */
+async function checkBackup(
+  transaction: StoreTransaction,
+  { file, stateDirectory, keys }: { readonly file: string; readonly stateDirectory: string; readonly keys: KeyTexts },
+): Promise<void> {
+  const mesh = await checkMesh(transaction, nativeCrypto)
+  if (mesh === undefined) throw new RowError('mesh', 'there is no row')
+  const directory = join(stateDirectory, 'keys.restoring')
+  rmSync(directory, { recursive: true, force: true })
+  try {
+    const secrets = new SecretFiles(directory)
+    secrets.writeAll(keys)
+    await foundMesh(transaction, { secrets, range: undefined, crypto: nativeCrypto })
+  } catch (error) {
+    if (!(error instanceof CoordinatorError)) throw error
+    throw new CoordinatorError(
+      error.code,
+      `${file} does not hold the keys of its mesh, and nothing was restored: give another backup`,
+      error,
+    )
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  if (holdsOtherRoot(new SecretFiles(join(stateDirectory, 'keys')), mesh))
+    throw new CoordinatorError(
+      'mesh-present',
+      `${join(stateDirectory, 'keys')} holds the keys of another mesh: move it away, or choose another --state DIR`,
+    )
+}
+
+/** A file that holds no key, or says that it was moved, may be replaced. */
+function holdsOtherRoot(secrets: SecretFiles, { rootKey }: MeshRow): boolean {
+  try {
+    const root = secrets.read('root', ROOT_FILE)
+    return root !== undefined && root.publicKey(nativeCrypto) !== rootKey
+  } catch {
+    return false
   }
 }

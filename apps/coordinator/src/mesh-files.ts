@@ -63,10 +63,10 @@ export async function openMeshFiles(
   }
 }
 
-/** Looked at before anything is changed. */
-async function foundMesh(
+/** The mesh of a database, with its keys; nothing is changed. @throws {RowError | CoordinatorError} where they cannot be used. */
+export async function foundMesh(
   transaction: StoreTransaction,
-  opening: Opening,
+  opening: Pick<Opening, 'secrets' | 'range' | 'crypto'>,
 ): Promise<Omit<MeshFiles, 'store'> | undefined> {
   const { secrets, crypto } = opening
   const mesh = await checkMesh(transaction, crypto)
@@ -108,7 +108,7 @@ async function createMesh(
 }
 
 /** Keys and what was asked for are of this mesh. @throws {CoordinatorError} */
-function requireSame(mesh: MeshRow, { secrets, range, crypto }: Opening): void {
+function requireSame(mesh: MeshRow, { secrets, range, crypto }: Pick<Opening, 'secrets' | 'range' | 'crypto'>): void {
   const isMoved = secrets.hasMoved(ROOT_FILE)
   if (!isMoved && secrets.require('root', ROOT_FILE).publicKey(crypto) !== mesh.rootKey)
     throw new CoordinatorError(

@@ -122,6 +122,35 @@ describe('a backup', () => {
     await isRefused('database-newer', /newer weft, and nothing was restored: update weft first$/)
   })
 
+  it('is refused where its keys are not those of its mesh, or those of another mesh would be lost', async () => {
+    await using coordinator = await TestCoordinator.start()
+    const file = join(coordinator.directory, 'mesh.backup')
+    await using second = await TestCoordinator.start()
+    await second.stop()
+    const keys = () => readdirSync(join(second.directory, 'keys')).map((name) => readKey(second, name))
+    const before = keys()
+    rmSync(second.path)
+    await backUp(coordinator, file)
+    await assert.rejects(restoreBackup(second.directory, file), {
+      code: 'mesh-present',
+      message: /keys holds the keys of another mesh: move it away/,
+    })
+    assert.deepEqual(keys(), before)
+
+    for (const damage of ["text = 'nonsense'", `text = '${readKey(second, 'root.key')}'`, "name = 'other.key'"]) {
+      await backUp(coordinator, file)
+      change(file, `update backup_keys set ${damage} where name = 'root.key'`)
+      await using third = new TestCoordinator()
+      await assert.rejects(restoreBackup(third.directory, file), (error) => {
+        assert.ok(error instanceof CoordinatorError, String(error))
+        assert.match(error.message, /^\S+mesh\.backup does not hold the keys of its mesh, and nothing was restored/)
+        return true
+      })
+      assert.deepEqual(readdirSync(third.directory).sort(), ['coordinator.lock', 'keys'])
+      assert.deepEqual(readdirSync(join(third.directory, 'keys')), [])
+    }
+  })
+
   it('leaves nothing of the keys in the database that is restored from it', async () => {
     await using coordinator = await TestCoordinator.start()
     const file = join(coordinator.directory, 'mesh.backup')
@@ -198,6 +227,9 @@ async function killedRestore(directory: string, file: string, afterEvents: numbe
   await once(child, 'exit')
   watcher.close()
 }
+
+const readKey = ({ directory }: TestCoordinator, name: string): string =>
+  readFileSync(join(directory, 'keys', name), 'utf8').trim()
 
 function change(path: string, sql: string): void {
   using database = new DatabaseSync(path)

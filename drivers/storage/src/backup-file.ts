@@ -37,13 +37,19 @@ export function sealBackup(copy: string, path: string, keys: KeyTexts): void {
 
 /**
  * Puts the backup's database at a path where none is, marked as a copy, once `takeKeys` has taken its keys.
- * @param check looks at what is in it; what it throws comes back.
+ * @param check looks at what is in it, and at its keys; what it throws comes back.
  * @throws {StorageError} that names the backup; then nothing is at the path.
  */
 export async function unsealBackup(
   backup: string,
   path: string,
-  { check, takeKeys }: { readonly check: RowCheck; readonly takeKeys: (keys: KeyTexts) => void },
+  {
+    check,
+    takeKeys,
+  }: {
+    readonly check: (keys: KeyTexts) => RowCheck
+    readonly takeKeys: (keys: KeyTexts) => void
+  },
 ): Promise<void> {
   const copy = `${path}.restoring`
   try {
@@ -52,7 +58,7 @@ export async function unsealBackup(
     copyFileSync(backup, copy)
     chmodSync(copy, 0o600)
     const keys = takeKeysOut(backup, copy)
-    const store = await Store.open(copy, check)
+    const store = await Store.open(copy, check(keys))
     await store.transaction((transaction) => transaction.markCopied())
     await store.close()
     sync(copy)

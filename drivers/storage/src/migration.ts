@@ -29,10 +29,13 @@ export const APPLICATION_ID = 0x77656674
 
 const sqlite: SchemaDialect = { integer: 'integer', bytes: 'blob', tableEnd: 'strict' }
 
-/** Brings a SQLite database of some older version to `SCHEMA_VERSION`, each step in one transaction with its number. */
-export async function migrateSqlite(database: Kysely<never>, from: number): Promise<void> {
+/** Brings a SQLite database of some older version to the newest, or to that one, each step in one transaction with its number. */
+export async function migrateSqlite(
+  database: Kysely<never>,
+  { from, to = SCHEMA_VERSION }: { readonly from: number; readonly to?: number },
+): Promise<void> {
   for (const migration of migrations) {
-    if (migration.version <= from) continue
+    if (migration.version <= from || migration.version > to) continue
     await database.transaction().execute(async (transaction) => {
       await migration.up(transaction, sqlite)
       await sql.raw(`pragma application_id = ${APPLICATION_ID}`).execute(transaction)

@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { Kysely } from 'kysely'
 import { migrateSqlite, SCHEMA_VERSION } from './migration.ts'
+import { requireSchema } from './schema-check.ts'
 import { BUSY_TIMEOUT, type Check, checkFile, lookInto } from './sqlite-check.ts'
 import { tablesOf } from './sqlite-dialect.ts'
 import { storageErrorOf } from './storage-error.ts'
@@ -20,7 +21,7 @@ export async function openSqlite(path: string, check: Check): Promise<Kysely<Tab
     configure(connection)
     const database = tablesOf(connection)
     if (version > 0 && version < SCHEMA_VERSION) copyTo(connection, `${path}.version-${version}`)
-    await migrateSqlite(database as unknown as Kysely<never>, version)
+    await migrateSqlite(database as unknown as Kysely<never>, { from: version })
     // The version is then in the file's own header, where an older weft reads it without opening the database.
     if (version < SCHEMA_VERSION) connection.exec('pragma wal_checkpoint(truncate)')
     return database
@@ -33,14 +34,15 @@ export async function openSqlite(path: string, check: Check): Promise<Kysely<Tab
 /** The version. An older one is brought to the newest in a copy first, so that one which cannot be is left as it is. */
 function look(path: string, check: Check): Promise<number> {
   return lookInto(path, async (connection, version) => {
-    if (version === SCHEMA_VERSION) return check(tablesOf(connection))
     if (version === 0) return
+    await requireSchema(path, connection, version)
+    if (version === SCHEMA_VERSION) return check(tablesOf(connection))
     const copy = `${path}.rehearsal`
     try {
       copyTo(connection, copy)
       using trial = new DatabaseSync(copy, { enableForeignKeyConstraints: true })
       const database = tablesOf(trial)
-      await migrateSqlite(database as unknown as Kysely<never>, version)
+      await migrateSqlite(database as unknown as Kysely<never>, { from: version })
       await check(database)
     } finally {
       removeDatabase(copy)

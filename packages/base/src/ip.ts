@@ -19,12 +19,29 @@ export function parseIp(text: string): IpAddress | undefined {
 }
 
 export function ipFromBytes(bytes: Uint8Array): IpAddress {
+  if (bytes.length === 4) return bytes.join('.') as IpAddress
   return canonical(ipaddr.fromByteArray([...bytes]))
 }
 
-/** 4 or 16 bytes. */
+/** 4 or 16 bytes. The text is canonical: no other form is read. */
 export function ipBytes(address: IpAddress): Uint8Array {
-  return Uint8Array.from(ipaddr.parse(address).toByteArray())
+  if (familyOf(address) === 4) return Uint8Array.from(address.split('.').map(Number))
+  const bytes = new Uint8Array(16)
+  const [front = '', back = ''] = address.split('::')
+  putGroups(bytes, groupsOf(front), 0)
+  const last = groupsOf(back)
+  putGroups(bytes, last, 16 - 2 * last.length)
+  return bytes
+}
+
+const groupsOf = (text: string): readonly string[] => (text === '' ? [] : text.split(':'))
+
+function putGroups(bytes: Uint8Array, groups: readonly string[], at: number): void {
+  for (const [i, group] of groups.entries()) {
+    const value = Number.parseInt(group, 16)
+    bytes[at + 2 * i] = value >> 8
+    bytes[at + 2 * i + 1] = value & 0xff
+  }
 }
 
 export function familyOf(address: IpAddress | Prefix): Family {
@@ -71,15 +88,18 @@ export function prefixOf(address: IpAddress, length: number): Prefix {
   if (!Number.isInteger(length) || length < 0 || length > bytes.length * 8)
     throw new RangeError(`prefix length ${length}`)
   for (let i = 0; i < bytes.length; i++) {
-    const kept = Math.min(8, Math.max(0, length - i * 8))
-    bytes[i] = (bytes[i] ?? 0) & (0xff00 >> kept)
+    bytes[i] = (bytes[i] ?? 0) & keptBits(length, i)
   }
   // ipFromBytes would shorten an IPv4-mapped IPv6 prefix to IPv4; no such prefix is ever routed.
   return `${ipFromBytes(bytes)}/${length}` as Prefix
 }
 
+/** Of the byte at that place, those within a prefix of the length. */
+const keptBits = (length: number, place: number): number =>
+  0xff & (0xff00 >> Math.min(8, Math.max(0, length - place * 8)))
+
 export function hostPrefix(address: IpAddress): Prefix {
-  return prefixOf(address, familyOf(address) === 4 ? 32 : 128)
+  return `${address}/${familyOf(address) === 4 ? 32 : 128}` as Prefix
 }
 
 export function prefixParts(prefix: Prefix): { readonly address: IpAddress; readonly length: number } {
@@ -88,7 +108,10 @@ export function prefixParts(prefix: Prefix): { readonly address: IpAddress; read
 }
 
 export function prefixContains(prefix: Prefix, address: IpAddress): boolean {
-  return familyOf(prefix) === familyOf(address) && prefixOf(address, prefixParts(prefix).length) === prefix
+  if (familyOf(prefix) !== familyOf(address)) return false
+  const { address: start, length } = prefixParts(prefix)
+  const [a, b] = [ipBytes(start), ipBytes(address)]
+  return a.every((byte, i) => ((byte ^ (b[i] ?? 0)) & keptBits(length, i)) === 0)
 }
 
 export function endpointOf(address: IpAddress, port: number): Endpoint {

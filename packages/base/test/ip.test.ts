@@ -32,6 +32,13 @@ test('an address has one text, and the text gives back its bytes', () => {
       assert.equal(ipFromBytes(ipBytes(address)), address)
     }),
   )
+  const withZeroes = fc.array(fc.constantFrom(0, 0, 0, 1, 0x12), { minLength: 16, maxLength: 16 })
+  fc.assert(
+    fc.property(withZeroes, (bytes) => {
+      const address = ipFromBytes(Uint8Array.from(bytes))
+      if (familyOf(address) === 6) assert.deepEqual([...ipBytes(address)], bytes)
+    }),
+  )
   assert.equal(parseIp('2001:DB8:0:0::1'), '2001:db8::1')
   assert.equal(parseIp('::ffff:192.0.2.1'), '192.0.2.1')
 })

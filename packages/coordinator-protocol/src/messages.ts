@@ -303,11 +303,19 @@ const removedSchema = z.strictObject({ type: z.literal('removed'), revocation: r
 const ping = z.strictObject({ type: z.literal('ping') }).readonly()
 const pong = z.strictObject({ type: z.literal('pong') }).readonly()
 
-const fromNode = z.union([requestSchema, ping])
-const fromCoordinator = z.union([netmapSchema, changeSchema, answerSchema, removedSchema, pong])
+/** By `type`: so nothing is tried as what it does not say it is. */
+const fromNode = { request: requestSchema, ping } as const
+const fromCoordinator = {
+  netmap: netmapSchema,
+  change: changeSchema,
+  answer: answerSchema,
+  removed: removedSchema,
+  pong,
+} as const
 
-export type FromNode = z.infer<typeof fromNode>
-export type FromCoordinator = z.infer<typeof fromCoordinator>
+type OneOf<Schemas extends Readonly<Record<string, z.ZodType>>> = z.infer<Schemas[keyof Schemas]>
+export type FromNode = OneOf<typeof fromNode>
+export type FromCoordinator = OneOf<typeof fromCoordinator>
 
 /** The message, or `undefined` where the text is none. */
 export const readFromNode = (text: string): FromNode | undefined => read(fromNode, parseJson(text))
@@ -329,9 +337,15 @@ export function requestIdOf(text: string): number | undefined {
   return parsed.success ? parsed.data.id : undefined
 }
 
-function read<Message>(schema: z.ZodType<Message>, json: unknown): Message | undefined {
-  const parsed = schema.safeParse(json)
-  return parsed.success ? parsed.data : undefined
+function read<Schemas extends Readonly<Record<string, z.ZodType>>>(
+  schemas: Schemas,
+  json: unknown,
+): OneOf<Schemas> | undefined {
+  if (typeof json !== 'object' || json === null || !('type' in json)) return undefined
+  const { type } = json
+  if (typeof type !== 'string' || !Object.hasOwn(schemas, type)) return undefined
+  const parsed = schemas[type]?.safeParse(json)
+  return parsed?.success ? (parsed.data as OneOf<Schemas>) : undefined
 }
 
 function parseJson(text: string): unknown {

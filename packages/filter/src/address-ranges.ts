@@ -1,14 +1,13 @@
 import { type Family, familyOf, ipBytes, type Prefix, prefixParts } from '@weft/base'
 
 const WORDS = 4
-const WORD_BITS = 32n
+const WORD_BITS = 32
+const BITS = WORDS * WORD_BITS
 
-interface Range {
-  readonly first: bigint
-  readonly last: bigint
-}
-
-/** A set of addresses of one family, asked by binary search: a rule may name 10,000 hosts. */
+/**
+ * A set of addresses of one family, asked by binary search: a rule may name 10,000 hosts. It is made anew whenever one comes
+ * or leaves, while packets wait.
+ */
 export class AddressRanges {
   readonly #count: number
   /** Four words for each address, an IPv4 address in the last one; sorted, not overlapping. */
@@ -16,14 +15,21 @@ export class AddressRanges {
   readonly #lasts: Uint32Array
 
   constructor(prefixes: readonly Prefix[], family: Family) {
-    const ranges = disjoint(prefixes.filter((prefix) => familyOf(prefix) === family).map(rangeOf))
-    this.#count = ranges.length
-    this.#firsts = new Uint32Array(ranges.length * WORDS)
-    this.#lasts = new Uint32Array(ranges.length * WORDS)
-    for (const [i, { first, last }] of ranges.entries()) {
-      putWords(this.#firsts, i * WORDS, first)
-      putWords(this.#lasts, i * WORDS, last)
+    const own = prefixes.filter((prefix) => familyOf(prefix) === family)
+    const firsts = new Uint32Array(own.length * WORDS)
+    const lasts = new Uint32Array(own.length * WORDS)
+    for (const [i, prefix] of own.entries()) putRange(prefix, firsts, lasts, i * WORDS)
+    // Prefixes contain each other or have nothing in common, so only contained ones have to go.
+    this.#firsts = new Uint32Array(own.length * WORDS)
+    this.#lasts = new Uint32Array(own.length * WORDS)
+    let count = 0
+    for (const at of inOrder(firsts, lasts)) {
+      if (count > 0 && compareWords(firsts, at, this.#lasts, (count - 1) * WORDS) <= 0) continue
+      this.#firsts.set(firsts.subarray(at, at + WORDS), count * WORDS)
+      this.#lasts.set(lasts.subarray(at, at + WORDS), count * WORDS)
+      count++
     }
+    this.#count = count
   }
 
   /** The address is four words at `at`. */
@@ -39,32 +45,25 @@ export class AddressRanges {
   }
 }
 
-function rangeOf(prefix: Prefix): Range {
+/** Where each range is, by its first address; of those that begin alike the longest goes first. */
+function inOrder(firsts: Uint32Array, lasts: Uint32Array): Uint32Array {
+  const places = Uint32Array.from({ length: firsts.length / WORDS }, (_, i) => i * WORDS)
+  return places.sort((a, b) => compareWords(firsts, a, firsts, b) || compareWords(lasts, b, lasts, a))
+}
+
+function putRange(prefix: Prefix, firsts: Uint32Array, lasts: Uint32Array, at: number): void {
   const { address, length } = prefixParts(prefix)
   const bytes = ipBytes(address)
-  let first = 0n
-  for (const byte of bytes) first = (first << 8n) | BigInt(byte)
-  return { first, last: first + (1n << BigInt(bytes.length * 8 - length)) - 1n }
-}
-
-/** Prefixes contain each other or have nothing in common, so only contained ones have to go. */
-function disjoint(ranges: readonly Range[]): readonly Range[] {
-  const sorted = ranges.toSorted((a, b) => compare(a.first, b.first) || compare(b.last, a.last))
-  const kept: Range[] = []
-  let covered = -1n
-  for (const range of sorted) {
-    if (range.first <= covered) continue
-    kept.push(range)
-    covered = range.last
+  const skipped = BITS / 8 - bytes.length
+  for (const [i, byte] of bytes.entries()) {
+    const word = at + ((skipped + i) >> 2)
+    firsts[word] = ((firsts[word] ?? 0) << 8) | byte
   }
-  return kept
-}
-
-const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
-
-function putWords(words: Uint32Array, at: number, value: bigint): void {
-  for (let i = 0; i < WORDS; i++)
-    words[at + i] = Number(BigInt.asUintN(32, value >> (BigInt(WORDS - 1 - i) * WORD_BITS)))
+  for (let i = 0; i < WORDS; i++) {
+    const kept = skipped * 8 + length - i * WORD_BITS
+    const hostBits = kept >= WORD_BITS ? 0 : 0xffffffff >>> Math.max(0, kept)
+    lasts[at + i] = (firsts[at + i] ?? 0) | hostBits
+  }
 }
 
 function compareWords(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number): number {

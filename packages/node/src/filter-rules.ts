@@ -1,5 +1,4 @@
-import type { IpAddress } from '@weft/base'
-import { hostPrefix } from '@weft/base'
+import { hostPrefix, type IpAddress, type Prefix } from '@weft/base'
 import type { Grant } from '@weft/coordinator-protocol'
 import type { FilterRule } from '@weft/filter'
 import type { AccountId } from '@weft/keys'
@@ -19,6 +18,21 @@ export function filterRules(grants: readonly Grant[], peers: Iterable<Peer>, own
     return [{ reason, sources, destinations, protocol, ...(ports === undefined ? {} : { ports }) }]
   })
 }
+
+/** Whether they name the same hosts in the same order, of whom there may be 10,000. */
+export function areSameRules(rules: readonly FilterRule[], others: readonly FilterRule[]): boolean {
+  const isSame = (one: FilterRule, other: FilterRule | undefined): boolean =>
+    other !== undefined &&
+    areSame(one.sources, other.sources) &&
+    areSame(one.destinations, other.destinations) &&
+    JSON.stringify(withoutHosts(one)) === JSON.stringify(withoutHosts(other))
+  return rules.length === others.length && rules.every((rule, i) => isSame(rule, others[i]))
+}
+
+const withoutHosts = ({ sources: _, destinations: __, ...rest }: FilterRule) => rest
+
+const areSame = (some: readonly Prefix[], others: readonly Prefix[]): boolean =>
+  some.length === others.length && some.every((prefix, i) => prefix === others[i])
 
 /** What devices of the account may reach on this node. */
 export function grantsTo(account: AccountId, grants: readonly Grant[]): readonly Grant[] {

@@ -12,7 +12,7 @@ import {
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
 import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
-import { type DeviceText, type MeshNames, readDeviceText, refersTo } from '@weft/dns'
+import { type DeviceText, type MeshNames, readDeviceText, refersTo, resolverAddress } from '@weft/dns'
 import type { FilterRule } from '@weft/filter'
 import { meshPrefix, nodeAddress6 } from '@weft/identity'
 import {
@@ -88,6 +88,7 @@ export class Membership {
   readonly #host: MembershipHost
   readonly #verifier: CryptoProvider
   #own: OwnKeys
+  #nodeKeys: readonly PublicKey<'node'>[]
   readonly #rootKey: PublicKey<'root'>
   readonly #known: KnownPeers
   readonly #departed = new DepartedPeers()
@@ -110,6 +111,7 @@ export class Membership {
     this.mesh = stored.mesh
     this.id = nodeIdOf(identityKey, crypto)
     this.#own = stored
+    this.#nodeKeys = publicNodeKeysOf(stored, crypto)
     this.#rootKey = rootKeyOf(stored, crypto)
     this.address6 = nodeAddress6(this.#rootKey, identityKey, crypto)
     this.prefix6 = meshPrefix(this.#rootKey, crypto)
@@ -151,6 +153,11 @@ export class Membership {
     return this.#netmap === undefined ? [this.prefix6] : [this.#netmap.mesh.range, this.prefix6]
   }
 
+  /** Where this machine asks for names; nowhere before the first netmap. */
+  get resolvers(): readonly IpAddress[] {
+    return this.#netmap === undefined ? [] : this.prefixes.map(resolverAddress)
+  }
+
   /** What there is to be known of names here; nothing before the first netmap. */
   names(): MeshNames | undefined {
     return this.#netmap === undefined ? undefined : meshNames(this, this.#netmap)
@@ -162,12 +169,13 @@ export class Membership {
 
   /** All that peers may know this node by. */
   get nodeKeys(): readonly PublicKey<'node'>[] {
-    return publicNodeKeysOf(this.#own, this.#host.crypto)
+    return this.#nodeKeys
   }
 
   /** The keys are being replaced: sessions and paths stay. */
   setOwnKeys(own: OwnKeys, now: Now): void {
     this.#own = own
+    this.#nodeKeys = publicNodeKeysOf(own, this.#host.crypto)
     this.#tunnels.setOwnKeys(nodeKeysOf(own), now)
     this.routes.setOwnKeys(probeKeysOf(own))
     this.#host.onLocalKeysChanged()

@@ -1,6 +1,6 @@
 import type { IpAddress, Prefix } from '@weft/base'
 import type { Netmap } from '@weft/coordinator-protocol'
-import { type MeshNames, resolverAddress } from '@weft/dns'
+import type { MeshNames } from '@weft/dns'
 import type { NodeId } from '@weft/keys'
 import type { Peer } from './peer.ts'
 import type { Places } from './places.ts'
@@ -14,12 +14,13 @@ export function meshNames(
     readonly id: NodeId
     readonly addresses: readonly IpAddress[]
     readonly prefixes: readonly Prefix[]
+    readonly resolvers: readonly IpAddress[]
     readonly peers: { peers(): Iterable<Peer> }
     readonly places: Places
   },
   netmap: Netmap,
 ): MeshNames {
-  const { addresses, prefixes, peers, places } = membership
+  const { addresses, prefixes, resolvers, peers, places } = membership
   const devices = [
     { id: membership.id, name: netmap.self.name, addresses },
     ...[...peers.peers()].map(({ claim, addresses }) => ({ id: claim.id, name: claim.name, addresses })),
@@ -28,7 +29,7 @@ export function meshNames(
     domain: netmap.mesh.domain,
     prefixes,
     ownAddresses: addresses,
-    resolvers: prefixes.map(resolverAddress),
+    resolvers,
     serial: netmap.number,
     devices: devices
       .filter(({ id, name }) => !places.isOthers('name', name, id))

@@ -13,10 +13,12 @@ import {
 } from '@weft/base'
 import type { DatapathCommand, DatapathReport, DirectPath, PeerMeters } from '@weft/datapath'
 import type { MeshNames } from '@weft/dns'
+import type { FilterRule } from '@weft/filter'
 import type { CryptoProvider, MeshId } from '@weft/keys'
 import { isStun, probeSender, Reflexive } from '@weft/traversal'
 import { ReceiverIndices } from '@weft/wireguard'
 import { collisionsOf, directPaths, MAX_ENDPOINTS, ownEndpoints } from './endpoints.ts'
+import { areSameRules } from './filter-rules.ts'
 import { interfaceSettings } from './interface-settings.ts'
 import { LocalKeys } from './local-keys.ts'
 import { Membership, type MembershipHost } from './membership.ts'
@@ -53,7 +55,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   #isShapeChanged = false
   #isStunAwaited = false
   /** As last told, to tell only what differs. */
-  #toldRules = ''
+  #toldRules: readonly FilterRule[] | undefined
   #toldSettings = ''
   #toldResolvers = ''
   #toldCollisions = ''
@@ -413,15 +415,14 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   #tellFilter(): void {
     const rules = [...this.#memberships.values()].flatMap((membership) => membership.filterRules())
-    const told = JSON.stringify(rules)
-    if (told === this.#toldRules) return
-    this.#toldRules = told
+    if (this.#toldRules !== undefined && areSameRules(rules, this.#toldRules)) return
+    this.#toldRules = rules
     this.#command({ kind: 'set-filter', rules })
   }
 
   /** There this machine asks for names; `Resolver` answers, beside the node. */
   #tellResolvers(): void {
-    const addresses = this.names().flatMap(({ resolvers }) => resolvers)
+    const addresses = [...this.#memberships.values()].flatMap(({ resolvers }) => resolvers)
     if (addresses.join() === this.#toldResolvers) return
     this.#toldResolvers = addresses.join()
     this.#command({ kind: 'set-node-addresses', addresses })

@@ -193,8 +193,7 @@ export class PeerTable {
     if (before.address4 !== claim.address4 || nodeKey !== identity.nodeKey) this.#isPlaceFree = true
     for (const address of peer.addresses) this.#byAddress.delete(address)
     this.#byNodeKey.delete(nodeKey)
-    peer.claim = claim
-    peer.identity = identity
+    peer.become(claim, identity)
     for (const address of peer.addresses) this.#byAddress.set(address, peer)
     this.#byNodeKey.set(identity.nodeKey, peer)
     if (nodeKey !== identity.nodeKey || probeKey !== identity.probeKey) this.#hooks.rekeyed(peer)

@@ -9,8 +9,9 @@ import type { VerifiedIdentity } from './peer-verification.ts'
 /** A verified peer: who it proved to be, what the coordinator says of it, and how it is reached. */
 export class Peer {
   readonly index: PeerIndex
-  identity: VerifiedIdentity
-  claim: NetmapPeer
+  #identity: VerifiedIdentity
+  #claim: NetmapPeer
+  #prefixes: readonly Prefix[] | undefined
   /** Where transport data go. A peer is moved by proven paths only. */
   path: Path | undefined
   /** Of the path: bytes of the longest tunnel packet that it carries. */
@@ -24,16 +25,32 @@ export class Peer {
 
   constructor(index: PeerIndex, identity: VerifiedIdentity, claim: NetmapPeer) {
     this.index = index
-    this.identity = identity
-    this.claim = claim
+    this.#identity = identity
+    this.#claim = claim
+  }
+
+  get identity(): VerifiedIdentity {
+    return this.#identity
+  }
+
+  get claim(): NetmapPeer {
+    return this.#claim
+  }
+
+  become(claim: NetmapPeer, identity: VerifiedIdentity): void {
+    this.#claim = claim
+    this.#identity = identity
+    this.#prefixes = undefined
   }
 
   get addresses(): readonly IpAddress[] {
     return [this.claim.address4, this.identity.address6]
   }
 
+  /** The same array while they stay: the filter names those of all peers. */
   get prefixes(): readonly Prefix[] {
-    return this.addresses.map(hostPrefix)
+    this.#prefixes ??= this.addresses.map(hostPrefix)
+    return this.#prefixes
   }
 
   hasSession(now: Instant): boolean {

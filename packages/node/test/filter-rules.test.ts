@@ -4,7 +4,7 @@ import type { IpAddress } from '@weft/base'
 import type { Grant, NetmapPeer } from '@weft/coordinator-protocol'
 import type { AccountId } from '@weft/keys'
 import type { PeerIndex } from '@weft/wireguard'
-import { filterRules } from '../src/filter-rules.ts'
+import { areSameRules, filterRules } from '../src/filter-rules.ts'
 import { Peer } from '../src/peer.ts'
 import type { VerifiedIdentity } from '../src/peer-verification.ts'
 
@@ -33,6 +33,30 @@ test('protocol and ports are those of the grant', () => {
 test('a grant to an account without a device is no rule at all, and never one for everybody', () => {
   assert.deepEqual(filterRules([grant('c' as AccountId)], peers, own), [])
   assert.deepEqual(filterRules([], peers, own), [])
+})
+
+test('rules are the same as long as nobody comes, leaves or may do something else', () => {
+  const rules = filterRules([grant(ann)], peers, own)
+  assert.ok(areSameRules(filterRules([grant(ann)], [peerOf(ann, 2), peerOf(ann, 4)], own), rules))
+  for (const others of [
+    filterRules([grant(ann)], peers.slice(1), own),
+    filterRules([grant(ann)], [peerOf(ann, 5), peerOf(ann, 4)], own),
+    filterRules([grant(ann)], peers, own.slice(1)),
+    filterRules([{ ...grant(ann), protocol: 'udp' }], peers, own),
+    filterRules([{ ...grant(ann), reason: 'another' }], peers, own),
+    filterRules([grant(ann), grant(ben)], peers, own),
+    [],
+  ]) {
+    assert.ok(!areSameRules(others, rules))
+    assert.ok(!areSameRules(rules, others))
+  }
+})
+
+test('a peer that becomes another address has other prefixes', () => {
+  const peer = peerOf(ann, 2)
+  assert.deepEqual(peer.prefixes, ['100.80.0.2/32', 'fd00::2/128'])
+  peer.become({ ...peer.claim, address4: '100.80.0.9' as IpAddress }, peer.identity)
+  assert.deepEqual(peer.prefixes, ['100.80.0.9/32', 'fd00::2/128'])
 })
 
 function grant(account: AccountId): Grant {
