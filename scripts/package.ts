@@ -29,7 +29,11 @@ const ROOT = resolve(import.meta.dirname, '..')
 /** On the machine where it is installed. */
 const HOME = 'usr/lib/weft'
 const UNITS = 'lib/systemd/system'
-const PARTS: readonly ServicePart[] = ['agent', 'server']
+const PARTS: readonly (readonly [part: ServicePart, options: readonly string[]])[] = [
+  ['agent', []],
+  ['server', []],
+  ['relay', ['--mesh', '/etc/weft-mesh.json']],
+]
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
 const { values } = parseArgs({
@@ -89,11 +93,11 @@ function writeLauncher(): void {
 }
 
 function writeUnits(): void {
-  for (const part of PARTS) write(join(UNITS, unitName(part)), unitText(part, programOf(), []), 0o644)
+  for (const [part, options] of PARTS) write(join(UNITS, unitName(part)), unitText(part, programOf(), options), 0o644)
 }
 
 function writeControl(ofArchitecture: string): void {
-  const units = PARTS.map(unitName).join(' ')
+  const units = PARTS.map(([part]) => unitName(part)).join(' ')
   const whereSystemdRuns = (work: string) => `if [ -d /run/systemd/system ]; then\n  ${work}\nfi\n`
   write(
     'DEBIAN/control',
@@ -117,10 +121,14 @@ Description: self-hosted mesh VPN
   const stop = whereSystemdRuns(`systemctl stop ${units}`)
   const disable = `for unit in ${units}; do rm -f "/etc/systemd/system/multi-user.target.wants/$unit"; done`
   write('DEBIAN/prerm', `#!/bin/sh\nset -e\nif [ "$1" = remove ]; then\n${stop}${disable}\nfi\n`, 0o755)
-  const purge = 'rm -rf /var/lib/weft /var/lib/weft-server /var/lib/private/weft-server'
+  // Of a DynamicUser the first is a link to the second.
+  const foldersBelow = (base: string) =>
+    ['weft', 'weft-server', 'private/weft-server', 'weft-relay', 'private/weft-relay']
+      .map((name) => join(base, name))
+      .join(' ')
   write(
     'DEBIAN/postrm',
-    `#!/bin/sh\nset -e\n${whereSystemdRuns('systemctl daemon-reload')}case $1 in\nremove) rm -rf /var/cache/weft /var/cache/weft-server /var/cache/private/weft-server ;;\npurge) ${purge} ;;\nesac\n`,
+    `#!/bin/sh\nset -e\n${whereSystemdRuns('systemctl daemon-reload')}case $1 in\nremove) rm -rf ${foldersBelow('/var/cache')} ;;\npurge) rm -rf ${foldersBelow('/var/lib')} ;;\nesac\n`,
     0o755,
   )
 }

@@ -35,7 +35,7 @@ describe('the Debian package', { skip, timeout: 600_000 }, () => {
       run('env', '-i', `HOME=${directory}`, join(home, node), main, ...verb.split(' '))
     assert.deepEqual(globSync('{packages,drivers,apps}/*/test', { cwd: home }), [])
     assert.equal(existsSync(join(home, 'node_modules/typescript')), false)
-    for (const unit of ['weft-agent.service', 'weft-server.service'])
+    for (const unit of ['weft-agent.service', 'weft-server.service', 'weft-relay.service'])
       assert.match(
         readFileSync(join(root, 'lib/systemd/system', unit), 'utf8'),
         /^ExecStart=\/usr\/lib\/weft\/node_modules\/node-linux-\w+\/bin\/node \/usr\/lib\/weft\/apps\/cli\/src\/main\.ts /m,
@@ -46,8 +46,9 @@ describe('the Debian package', { skip, timeout: 600_000 }, () => {
   it('installs, upgrades and removes cleanly on a fresh Debian', { skip: longSkip }, () => {
     const root = join(directory, 'debian')
     run('debootstrap', '--variant=minbase', '--include=libstdc++6,libatomic1', 'bookworm', root)
-    const before = filesOf(root)
     const inside = (...command: readonly string[]) => run('chroot', root, ...command)
+    inside('mkdir', '-p', '/var/lib/private', '/var/cache/private')
+    const before = filesOf(root)
     for (const [version, file] of [
       ['0.0.1', first],
       ['0.0.2', build('0.0.2')],
@@ -58,9 +59,12 @@ describe('the Debian package', { skip, timeout: 600_000 }, () => {
       assert.match(inside('weft', '--version'), /^weft \d/)
       assert.match(inside('weft', 'service', 'install', 'agent', '--print'), /^ExecStart=\/usr\/lib\/weft\//m)
     }
-    inside('sh', '-c', 'mkdir -p /var/lib/weft && touch /var/lib/weft/agent.json')
+    for (const service of ['weft', 'private/weft-server', 'private/weft-relay'])
+      inside('sh', '-c', `mkdir -p /var/lib/${service} /var/cache/${service} && touch /var/lib/${service}/stored`)
+    inside('sh', '-c', 'for name in server relay; do ln -s private/weft-$name /var/lib/weft-$name; done')
     inside('dpkg', '-r', 'weft')
-    assert.ok(existsSync(join(root, 'var/lib/weft/agent.json')), 'what is stored stays until it is purged')
+    for (const service of ['weft', 'weft-server', 'weft-relay'])
+      assert.ok(existsSync(join(root, 'var/lib', service, 'stored')), 'what is stored stays until it is purged')
     inside('dpkg', '-P', 'weft')
     rmSync(join(root, 'weft.deb'))
     assert.deepEqual(filesOf(root), before)
