@@ -30,11 +30,17 @@ export interface PeerStatus {
 export interface NodeStatus {
   readonly state: string
   readonly self: { readonly id: string; readonly name: string; readonly addresses: readonly string[] } | null
-  readonly coordinator: { readonly url: string; readonly state: string } | null
+  readonly coordinator: { readonly url: string; readonly state: string; readonly reason?: string } | null
   readonly network: { readonly collisions: readonly string[] }
   readonly relay: {
     readonly home: string | null
-    readonly relays: readonly { readonly id: string; readonly state: string; readonly rttMs?: number }[]
+    readonly relays: readonly {
+      readonly id: string
+      readonly state: string
+      readonly rttMs?: number
+      readonly reason?: string
+      readonly complaints?: number
+    }[]
   }
   readonly peers: readonly PeerStatus[]
   /** Named by the coordinator, without having proven themselves. */
@@ -181,13 +187,13 @@ export class LabRelay {
     this.url = url
   }
 
-  /** Starts `weft serve --only relay` on the machine, and adds it to the mesh. */
-  static async serve(machine: Machine, mesh: LabMesh): Promise<LabRelay> {
+  /** Starts `weft serve --only relay` on the machine, and adds it to the mesh; `port`: of what stands before it there. */
+  static async serve(machine: Machine, mesh: LabMesh, port = COORDINATOR_PORT): Promise<LabRelay> {
     const state = ['--state', '/var/lib/weft'] as const
     writeFileSync(machine.path('var/lib/mesh.json'), await mesh.machine.weftOk('relay', 'describe', ...state))
     const process = machine.spawnWeft('serve', '--only', 'relay', '--mesh', '/var/lib/mesh.json')
     await process.line(/is ready at/)
-    const url = `http://${machine.address.includes(':') ? `[${machine.address}]` : machine.address}:${COORDINATOR_PORT}`
+    const url = `http://${machine.address.includes(':') ? `[${machine.address}]` : machine.address}:${port}`
     const { relay } = JSON.parse(await mesh.machine.weftOk('relay', 'add', url, ...state, '--json'))
     return new LabRelay(machine, process, relay.id, url)
   }

@@ -1,12 +1,15 @@
 import { lookup } from 'node:dns/promises'
 import {
+  between,
   type Clock,
   type DatagramRun,
   type Endpoint,
   endpointOf,
+  type Instant,
   type IpAddress,
   type Logger,
   parseIp,
+  seconds,
 } from '@weft/base'
 import type { NetmapRelay } from '@weft/coordinator-protocol'
 import type { NodeId, PrivateKey } from '@weft/keys'
@@ -18,6 +21,9 @@ import type { RelayClientState } from '@weft/relay-protocol'
 const STUN_PORTS = 2
 /** Relays whose STUN is asked: two tell what a NAT does, and one more may be away. */
 const STUN_RELAYS = 3
+/** A relay that goes away and comes back, for the same reason, is said again after so long. */
+const SAY_AGAIN = seconds(600)
+const MAX_REASONS = 8
 
 /** Who is told what comes by the relays. */
 interface RelayListener {
@@ -25,6 +31,15 @@ interface RelayListener {
   onDatagrams(relay: NodeId, from: NodeId, run: DatagramRun): void
   onAbsent(relay: NodeId, node: NodeId): void
   onStunServers(servers: readonly Endpoint[]): void
+}
+
+/** What people were told of a relay. */
+interface Said {
+  state: RelayStanding['state'] | undefined
+  /** Whether they know that it is away, or was. */
+  isSaid: boolean
+  /** Why it was away, and when that was said. */
+  readonly reasons: Map<string, Instant>
 }
 
 interface RelayLinksOptions {
@@ -39,7 +54,7 @@ interface RelayLinksOptions {
 export class RelayLinks {
   readonly #options: RelayLinksOptions
   readonly #links = new Map<NodeId, RelayLink>()
-  readonly #states = new Map<NodeId, RelayStanding['state']>()
+  readonly #said = new Map<NodeId, Said>()
   #known: ReadonlyMap<NodeId, NetmapRelay> = new Map()
   #kept: ReadonlySet<NodeId> = new Set()
   #told = ''
@@ -68,7 +83,7 @@ export class RelayLinks {
     for (const [id, link] of this.#links) {
       if (this.#known.has(id) && this.#kept.has(id)) continue
       this.#links.delete(id)
-      this.#states.delete(id)
+      this.#said.delete(id)
       link.stop()
       this.#options.listener.onStanding(id, undefined)
     }
@@ -115,9 +130,8 @@ export class RelayLinks {
   }
 
   #onState(relay: NodeId, state: RelayClientState): void {
-    const { listener, logger } = this.#options
-    if (this.#states.get(relay) !== state.state) logger.info(`relay ${state.state}`, { relay })
-    this.#states.set(relay, state.state)
+    const { listener } = this.#options
+    this.#say(relay, state)
     if (state.state === 'away') listener.onStanding(relay, { state: 'away', reason: state.reason })
     else
       listener.onStanding(relay, {
@@ -126,10 +140,35 @@ export class RelayLinks {
       })
   }
 
+  /** Each change, and each reason; but what comes again and again only now and then. */
+  #say(relay: NodeId, state: RelayClientState): void {
+    const { logger, clock } = this.#options
+    const said = this.#said.get(relay) ?? { state: undefined, isSaid: true, reasons: new Map<string, Instant>() }
+    this.#said.set(relay, said)
+    const isChange = said.state !== state.state
+    said.state = state.state
+    if (state.state === 'connected') {
+      if (isChange && said.isSaid) logger.info('relay connected', { relay })
+      return
+    }
+    const isNew = isNews(said.reasons, state.reason, clock().instant)
+    said.isSaid = isNew || (said.isSaid && !isChange)
+    if (isNew) logger.info('relay away', { relay, reason: state.reason })
+  }
+
   async #findStunServers(relays: readonly NetmapRelay[], told: string): Promise<void> {
     const found = await Promise.all(relays.map(stunServersOf))
     if (this.#told === told) this.#options.listener.onStunServers(found.flat())
   }
+}
+
+function isNews(reasons: Map<string, Instant>, reason: string, now: Instant): boolean {
+  const before = reasons.get(reason)
+  if (before !== undefined && between(before, now) < SAY_AGAIN) return false
+  reasons.set(reason, now)
+  const [oldest] = reasons.keys()
+  if (reasons.size > MAX_REASONS && oldest !== undefined) reasons.delete(oldest)
+  return true
 }
 
 /** Where the machines of a relay answer STUN, by all addresses that its URLs lead to. */

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 /** The command line of a program that scenarios run on a machine. */
 export function program(
   name:
+    | 'bad-relay'
     | 'captive-portal'
     | 'connect-proxy'
     | 'dns-ask'

@@ -99,11 +99,12 @@ function movedStatus({ claimant, kind, value, holder }: MovedPlace, membership: 
 
 function relayStatus({ routes }: Membership): NodeStatus['relay'] {
   const { home } = routes
-  const all = [...routes.relays()].map(([id, { state, rttMs, reason }]) => ({
+  const all = [...routes.relays()].map(([id, { state, rttMs, reason, complaints }]) => ({
     id,
     state,
     ...(rttMs === undefined ? {} : { rttMs }),
     ...(reason === undefined ? {} : { reason }),
+    ...(complaints === undefined ? {} : { complaints }),
   }))
   const state = home !== undefined ? 'connected' : all.length > 0 ? 'away' : 'none'
   return { home: home ?? null, state, relays: all }

@@ -53,6 +53,8 @@ interface RelayStatus {
   readonly state: 'connected' | 'away' | 'idle'
   readonly rttMs?: number
   readonly reason?: string
+  /** How often a peer could not be reached by it though it was connected; absent: never. */
+  readonly complaints?: number
 }
 
 export interface RefusedPeerStatus {

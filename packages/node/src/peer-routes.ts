@@ -1,7 +1,7 @@
 import { type DatagramRun, datagramsOf, type Endpoint, earliest, type Instant, type Now, runOf } from '@weft/base'
 import type { DirectPath, Path } from '@weft/datapath'
 import type { NodeId, PrivateKey } from '@weft/keys'
-import { type PeerPaths, probeSender, Traversal } from '@weft/traversal'
+import { type PeerPaths, probeSender, type RelayComplaint, Traversal } from '@weft/traversal'
 import { directPaths, MAX_ENDPOINTS, type MeshPrefixes, type Underlay } from './endpoints.ts'
 import type { NodeDropReason, NodeOutput, RelayStanding } from './node-interface.ts'
 import type { Peer } from './peer.ts'
@@ -21,6 +21,11 @@ export interface PeerRoutesHost
   keepRelays(relays: readonly NodeId[]): void
   countDrop(reason: NodeDropReason): void
   use(peer: Peer, path: Path, mtu: number): void
+}
+
+const complaints: Readonly<Record<RelayComplaint, string>> = {
+  'no-reply': 'no reply by the relay',
+  'not-absent': 'the relay denies a peer that is there',
 }
 
 /** How the peers of one mesh are reached: its relays, and the `Traversal` that chooses among the paths. */
@@ -48,7 +53,7 @@ export class PeerRoutes {
         pathTo: (endpoint) => directPaths([endpoint], host.underlay, host.meshPrefixes())[0],
         send: (index, path, datagram, whole) => this.#withPeer(index, (peer) => this.send(peer, path, datagram, whole)),
         use: (index, path, mtu) => this.#withPeer(index, (peer) => host.use(peer, path, mtu)),
-        doubt: (relay) => host.doubtRelay(relay),
+        doubt: (index, relay, complaint) => this.#withPeer(index, (peer) => this.#doubt(peer, relay, complaint)),
         wantRelays: (relays, at) => {
           this.#relays.want(relays, at)
           this.#tellKept()
@@ -197,6 +202,12 @@ export class PeerRoutes {
   #withPeer(index: number, act: (peer: Peer) => void): void {
     const peer = this.#host.peerAt(index as Peer['index'])
     if (peer !== undefined) act(peer)
+  }
+
+  #doubt(peer: Peer, relay: NodeId, complaint: RelayComplaint): void {
+    if (this.#relays.complain(relay, complaint))
+      this.#host.log('info', complaints[complaint], { relay, peer: peer.identity.id, name: peer.claim.name })
+    this.#host.doubtRelay(relay)
   }
 
   #logChange(peer: Peer, path: Path, why: string): void {

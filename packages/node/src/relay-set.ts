@@ -22,6 +22,8 @@ export interface KnownRelay {
   /** As last measured. */
   readonly rttMs?: number
   readonly reason?: string
+  /** How often a peer could not be reached by it though both were connected. */
+  readonly complaints?: number
 }
 
 /**
@@ -34,6 +36,9 @@ export class RelaySet {
   readonly #standings = new Map<NodeId, RelayStanding>()
   readonly #rtts = new Map<NodeId, number>()
   readonly #leases = new Map<NodeId, Instant>()
+  readonly #complaints = new Map<NodeId, number>()
+  /** Of what was said since it is connected. */
+  readonly #said = new Map<NodeId, Set<string>>()
   #measuring: Instant | undefined
   #measureAt: Instant | undefined
   #home: NodeId | undefined
@@ -61,7 +66,9 @@ export class RelaySet {
   *all(): Iterable<readonly [NodeId, KnownRelay]> {
     for (const id of this.#known) {
       const rttMs = this.#rtts.get(id)
-      yield [id, this.#standings.get(id) ?? { state: 'idle', ...(rttMs === undefined ? {} : { rttMs }) }]
+      const complaints = this.#complaints.get(id)
+      const standing = this.#standings.get(id) ?? { state: 'idle', ...(rttMs === undefined ? {} : { rttMs }) }
+      yield [id, { ...standing, ...(complaints === undefined ? {} : { complaints }) }]
     }
   }
 
@@ -69,7 +76,7 @@ export class RelaySet {
   setKnown(relays: readonly NodeId[], now: Instant): void {
     const isNew = relays.some((id) => !this.#known.includes(id))
     this.#known = relays
-    for (const kept of [this.#standings, this.#rtts, this.#leases])
+    for (const kept of [this.#standings, this.#rtts, this.#leases, this.#complaints, this.#said])
       for (const id of kept.keys()) if (!relays.includes(id)) kept.delete(id)
     if (isNew) this.#measure(now)
     this.#choose()
@@ -78,10 +85,19 @@ export class RelaySet {
   /** `undefined`: there is no connection to it any more, nor a try. */
   setStanding(relay: NodeId, standing: RelayStanding | undefined): void {
     if (!this.#known.includes(relay)) return
+    if (standing?.state !== 'connected') this.#said.delete(relay)
     if (standing === undefined) this.#standings.delete(relay)
     else this.#standings.set(relay, standing)
     if (standing?.rttMs !== undefined) this.#rtts.set(relay, standing.rttMs)
     this.#choose()
+  }
+
+  /** It did not do as it should; whether that is news. */
+  complain(relay: NodeId, about: string): boolean {
+    this.#complaints.set(relay, (this.#complaints.get(relay) ?? 0) + 1)
+    const said = this.#said.get(relay) ?? new Set()
+    this.#said.set(relay, said)
+    return said.size !== said.add(about).size
   }
 
   /** A peer may be reached there. */

@@ -16,6 +16,9 @@ const WANT_AGAIN = seconds(10)
 const MAX_ASKED = 3
 const MAX_PENDING = 32
 
+/** What a relay did: nothing came back by it, or it said of a peer that it is not there, again and again, and it was. */
+export type RelayComplaint = 'no-reply' | 'not-absent'
+
 export interface PeerRelaysHost {
   readonly random: Random
   /** Those that are connected, the home relay first. */
@@ -25,7 +28,7 @@ export interface PeerRelaysHost {
   /** The peer is at none that is connected: any other may be of use. */
   searchRelays(now: Instant): void
   /** Whether the relay itself is there is to be found out. */
-  doubt(relay: NodeId): void
+  doubt(relay: NodeId, complaint: RelayComplaint): void
   send(path: { readonly kind: 'relayed'; readonly relay: NodeId }, message: ProbeMessage): void
   nextSequence(): number
 }
@@ -95,8 +98,8 @@ export class PeerRelays {
   /** The peer says where it is; `by`: the relay that brought it, where one did. */
   onTold(relays: readonly NodeId[], by: NodeId | undefined, now: Instant): void {
     this.#told = relays
-    for (const relay of relays) this.#proofOf(relay).onTold(now)
-    if (by !== undefined) this.#proofOf(by).onHeard(now)
+    for (const relay of relays) if (this.#proofOf(relay).onTold(now)) this.#host.doubt(relay, 'not-absent')
+    if (by !== undefined) this.#onHeard(by, now)
     // It sends by another itself now.
     if (by !== this.#preferred?.relay) this.#preferred = undefined
     this.#want(now)
@@ -133,7 +136,7 @@ export class PeerRelays {
     const sequence = this.#host.nextSequence()
     this.#host.send({ kind: 'relayed', relay }, { kind: 'relay-reply', sequence, transaction })
     if (!unheard) return false
-    this.#proofOf(relay).onHeard(now)
+    this.#onHeard(relay, now)
     this.#preferred = { relay, until: later(now, PREFERRED_FOR) }
     return true
   }
@@ -166,8 +169,12 @@ export class PeerRelays {
     const proof = this.#proofOf(relay)
     if (!proof.hasFailed(now)) return false
     proof.onFailed(now)
-    this.#host.doubt(relay)
+    this.#host.doubt(relay, 'no-reply')
     return true
+  }
+
+  #onHeard(relay: NodeId, now: Instant): void {
+    if (this.#proofOf(relay).onHeard(now)) this.#host.doubt(relay, 'not-absent')
   }
 
   #isGood(relay: NodeId, now: Instant): boolean {

@@ -99,21 +99,23 @@ export class RelayProof {
     this.#absentUntil = later(now, milliseconds(doubtful <= 0 ? ABSENT_MS : holdMs(doubtful)))
   }
 
-  /** The peer is said to be at the relay, by itself. */
-  onTold(now: Instant): void {
-    if (!this.isAbsent(now)) return
+  /** The peer is said to be at the relay, by itself; whether the relay has been wrong about it too often. */
+  onTold(now: Instant): boolean {
+    if (!this.isAbsent(now)) return false
     const isFlapping = this.#contradictedAt !== undefined && between(this.#contradictedAt, now) < FLAPPING
     this.#contradictions = isFlapping ? this.#contradictions + 1 : 1
     this.#contradictedAt = now
     // A relay that says so of whom it carries is of little use, whoever is right.
-    if (this.#contradictions <= BELIEVED) this.#absentUntil = undefined
+    if (this.#contradictions > BELIEVED) return true
+    this.#absentUntil = undefined
+    return false
   }
 
   /** The peer was heard by the relay. */
-  onHeard(now: Instant): void {
-    this.onTold(now)
+  onHeard(now: Instant): boolean {
     this.#isSuspect = false
     this.#heldUntil = undefined
+    return this.onTold(now)
   }
 
   #isHeld(now: Instant): boolean {

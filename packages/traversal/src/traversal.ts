@@ -2,6 +2,7 @@ import { type Endpoint, earliest, type Instant, type Now, type Random, type Rate
 import type { DirectPath, Path, PeerMeter } from '@weft/datapath'
 import type { CryptoProvider, NodeId, PrivateKey, PublicKey } from '@weft/keys'
 import { MAX_GUESSES, PeerPaths, type PeerPathsHost } from './peer-paths.ts'
+import type { RelayComplaint } from './peer-relays.ts'
 import { PeerSeals } from './peer-seals.ts'
 import { decodeProbeMessage, encodeProbeMessage, type ProbeMessage } from './probe-messages.ts'
 import { probeSender } from './probe-seal.ts'
@@ -38,7 +39,7 @@ export interface TraversalHost {
   /** `whole`: not in fragments. */
   send(peer: number, path: Path, datagram: Uint8Array, whole: boolean): void
   use(peer: number, path: Path, mtu: number): void
-  doubt(relay: NodeId): void
+  doubt(peer: number, relay: NodeId, complaint: RelayComplaint): void
   /** As of `PeerRelaysHost`. */
   wantRelays(relays: readonly NodeId[], now: Instant): void
   searchRelays(now: Instant): void
@@ -285,7 +286,7 @@ export class Traversal {
       seenAs: (observed, by) => host.seenAs(observed, by),
       nextSequence: () => this.#nextSequence(),
       use: (path, mtu) => host.use(index, path, mtu),
-      doubt: (relay) => host.doubt(relay),
+      doubt: (relay, complaint) => host.doubt(index, relay, complaint),
       wantRelays: (relays, now) => host.wantRelays(relays, now),
       searchRelays: (now) => host.searchRelays(now),
       active: (isActive) => {

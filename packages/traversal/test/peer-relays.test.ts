@@ -54,7 +54,7 @@ test('a peer that is absent at all that are connected is searched for at the oth
 })
 
 test('a relay whose word of absence proves wrong again and again is believed for longer, not asked each time', () => {
-  const { relays } = world(own, second)
+  const { relays, doubts } = world(own, second)
   for (let now = 0; now < 300; now += 100) {
     relays.onAbsent(own, at(now))
     assert.equal(relays.best(at(now)), second)
@@ -62,8 +62,10 @@ test('a relay whose word of absence proves wrong again and again is believed for
     assert.equal(relays.best(at(now + 50)), own)
   }
   relays.onAbsent(own, at(300))
+  assert.deepEqual(doubts, [])
   relays.onTold([own], second, at(350))
   assert.equal(relays.best(at(350)), second)
+  assert.deepEqual(doubts, [[own, 'not-absent']])
   assert.equal(relays.best(at(2_400)), own)
 })
 
@@ -77,7 +79,7 @@ test('while data by a relay are unanswered the peer is asked by it; what brings 
     probes.map(({ relay }) => relay),
     [own, own, own, second],
   )
-  assert.deepEqual(doubts, [own])
+  assert.deepEqual(doubts, [[own, 'no-reply']])
   assert.equal(relays.best(at(1_100)), second)
   assert.deepEqual(relays.toTell(at(1_100)), [second, own])
   // The peer has not noticed yet.
@@ -180,7 +182,7 @@ function run(relays: PeerRelays, relay: NodeId, from: number, to: number) {
 
 function world(...relays: NodeId[]) {
   const wants: (readonly NodeId[])[] = []
-  const doubts: NodeId[] = []
+  const doubts: (readonly [NodeId, string])[] = []
   const probes: { readonly relay: NodeId; readonly transaction: string; readonly unheard: boolean }[] = []
   const replies: NodeId[] = []
   let searches = 0
@@ -191,7 +193,7 @@ function world(...relays: NodeId[]) {
     searchRelays: () => {
       searches++
     },
-    doubt: (relay) => void doubts.push(relay),
+    doubt: (relay, complaint) => void doubts.push([relay, complaint]),
     nextSequence: () => 1,
     send: ({ relay }, message: ProbeMessage) => {
       if (message.kind === 'relay-probe') probes.push({ relay, ...message })
