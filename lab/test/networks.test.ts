@@ -4,6 +4,7 @@
  *   bob   ── lan ── router ──┘
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { setTimeout as pass } from 'node:timers/promises'
 import {
   endsUp,
@@ -25,6 +26,7 @@ const timeout = 180_000
 const PROXY_PORT = 3128
 const MEGABYTE = 1024 * 1024
 const SLEPT_MS = 60_000
+const BACKOFF_MS = 20_000
 
 labTest(
   'where IPv4 leads nowhere, all goes by IPv6',
@@ -79,6 +81,33 @@ labTest(
       assert.match(stderr, said)
       await machine.weft('down')
     }
+  },
+  { timeout },
+)
+
+labTest(
+  'a proxy that begins to answer rubbish is said once, asked ever more rarely, and used again when it is healed',
+  async (lab, context) => {
+    const { alice, bob, porter, proxy } = await proxied(lab)
+    assert.equal(await alice.ping(bob.v4, 3), 0)
+    await proxy.stop()
+    const rubbish = porter.spawn(...program('connect-proxy', PROXY_PORT, 'SSH-2.0-OpenSSH_9.2'))
+    await rubbish.line(/listening/)
+    const said = /the proxy \S+:3128 of HTTPS_PROXY answers what is no HTTP: check the address/
+    await until('coordinator and relay are away, for that reason', async () => {
+      const { coordinator, relay } = await alice.status()
+      return [coordinator?.reason, relay.relays[0]?.reason].every((reason) => said.test(reason ?? ''))
+    })
+    await pass(BACKOFF_MS)
+    // Two who ask, each after 0.25 s at the least, then 0.5, 1, 2, 4, 8 and 15.
+    const asked = rubbish.lines.filter((line) => line === 'answered').length
+    context.diagnostic(`asked ${asked} times in ${BACKOFF_MS / 1_000} s`)
+    assert.ok(asked >= 4 && asked <= 30, `asked ${asked} times`)
+    const lines = readFileSync(alice.machine.path('var/lib/weft/agent.log'), 'utf8').split('\n')
+    assert.equal(lines.filter((line) => /"event":"relay away"/.test(line) && said.test(line)).length, 1)
+    await rubbish.stop()
+    await porter.spawn(...program('connect-proxy', PROXY_PORT)).line(/listening/)
+    await alice.reaches(bob.v4, { timeout: 60_000 })
   },
   { timeout },
 )
@@ -178,7 +207,7 @@ async function proxied(lab: Lab) {
   const other = await internet.site('other', { nat: 'port-restricted' })
   const bob = await mesh.join(await other.host('bob'))
   await Promise.all([alice.knows(bob), bob.knows(alice)])
-  return { mesh, alice, bob, proxy }
+  return { mesh, alice, bob, porter, proxy }
 }
 
 async function rxBytes(at: MeshNode, from: MeshNode): Promise<number> {

@@ -29,5 +29,6 @@ const server =
     : createTcpServer((socket) => {
         socket.on('error', () => {})
         socket.end(answer)
+        console.log('answered')
       })
 server.listen(Number(port), '::', () => console.log('listening'))

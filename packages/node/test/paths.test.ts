@@ -142,6 +142,43 @@ test('an answer of STUN that nobody asked for, or from elsewhere, or that tells 
   assert.ok(before.length > 0 && mesh.devices.length === 2)
 })
 
+/** Of no other machine, or of machines that whoever tells of them may not have probed. */
+const LIES = ['127.0.0.1', '0.0.0.0', '169.254.1.1', '224.0.0.1', '255.255.255.255', '100.80.0.1', '10.0.0.1']
+const LIES_6 = ['[::1]', '[fe80::1]', '[ff02::1]']
+
+for (const lie of LIES)
+  test(`a STUN server that tells ${lie} is not believed, and nobody is told of it`, () => {
+    const { alice, network } = pair('port-restricted', 'open')
+    const asked: Uint8Array[] = []
+    network.stunServers = []
+    network.onSent = (datagram) => asked.push(datagram)
+    alice.tell({ kind: 'ask-stun' })
+    const [question = assert.fail()] = asked
+    const datagram = answerStun(question, `${lie}:7481` as Endpoint) ?? assert.fail()
+    const path = { kind: 'direct', socket: 0 as never, remote: STUN[0] as Endpoint } as const
+    alice.tell({ kind: 'report', report: { kind: 'datagram', datagram, path } })
+    network.run(4_000)
+    assert.ok(!alice.status().self.endpoints.some((endpoint) => endpoint.startsWith(lie)))
+    assert.equal(alice.node.drops()['stun-unasked'], 1)
+  })
+
+test('loopback, link-local, multicast and the mesh’s own addresses are never sent to, whoever names them', () => {
+  const { alice, bob, network, mesh } = pair('open', 'open')
+  const own = bob.status().self.addresses.map((address) => (address.includes(':') ? `[${address}]` : address))
+  const never = [...LIES.slice(0, -1), ...LIES_6, ...own].map((address) => `${address}:7481`)
+  mesh.endpoints.set(bob.device.id, never as Endpoint[])
+  const sent = new Set<string>()
+  network.onSent = (_datagram, to) => sent.add(to)
+  alice.tellNetmap(mesh)
+  alice.ping('bob', 5_000)
+  network.run(10_000)
+  assert.deepEqual(
+    never.filter((endpoint) => sent.has(endpoint)),
+    [],
+  )
+  assert.equal(alice.pathTo('bob')?.kind, 'direct')
+})
+
 test('probes of strangers, altered ones and replays are counted, and never answered', () => {
   const { alice, bob, network } = pair('open', 'open')
   const probes: Uint8Array[] = []
