@@ -304,7 +304,7 @@ export class Agent {
     if (this.#session !== undefined) return this.#session
     if (this.#memberships.length === 0) throw notJoined()
     if (this.#isRemoved) throw removedError()
-    throw new AgentError('down', 'weft is down; bring it up with: weft up')
+    throw new AgentError('down', 'weft is down; bring it up with: sudo weft up')
   }
 
   async #closeSession(): Promise<void> {

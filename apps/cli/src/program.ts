@@ -63,7 +63,7 @@ export function createProgram(): Command {
 }
 
 function addServe(program: Command): void {
-  verb(program, 'serve', 'Run coordinator, relay and STUN; as root also this machine as a node')
+  verb(program, 'serve', 'Run a mesh: coordinator, relay and STUN; as root also a node here')
     .addOption(state())
     .addOption(
       new Option('--listen <host:port>', 'where nodes reach it by TCP')
@@ -306,7 +306,7 @@ function addRename(program: Command): void {
 }
 
 function addRotateKey(program: Command): void {
-  verb(program, 'rotate-key', 'Give this device new keys, all but its identity; nothing under way is lost')
+  verb(program, 'rotate-key', 'Give this device new keys, all but its identity')
     .addOption(socket('the agent’s socket'))
     .addOption(json('one line: published, reason'))
     .addHelpText('after', examples('sudo weft rotate-key', 'sudo weft rotate-key --json'))
@@ -328,7 +328,7 @@ function addRemove(program: Command): void {
 }
 
 function addTrust(program: Command): void {
-  verb(program, 'trust', 'Agree that a name or address is another device’s now, as status shows it')
+  verb(program, 'trust', 'Agree that a name or address has moved to another device')
     .argument('<peer>', 'the device that claims it: a name, address or id')
     .addOption(socket('the agent’s socket'))
     .addOption(json('one line: id, name, owner, moved'))
@@ -418,7 +418,7 @@ function addWg(program: Command): void {
 }
 
 function addBugreport(program: Command): void {
-  verb(program, 'bugreport', 'Pack what a maintainer needs, without names, addresses, keys or links')
+  verb(program, 'bugreport', 'Pack what a maintainer needs, without names, addresses or keys')
     .argument('[file]', 'to write; - for standard output (default: weft-bugreport-DATE.txt)')
     .addOption(state('state of the agent, for the end of its log'))
     .addOption(socket('the agent’s socket'))

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import type { AgentStatus } from '../agent-answers.ts'
 import { type AgentOptions, askAgent } from '../ask.ts'
-import { CliError, failureLine } from '../failure.ts'
+import { CliError, codeOf, failureLine } from '../failure.ts'
 import { formatBytes } from '../format.ts'
 import { isRoot, stateDirectory } from '../places.ts'
 import { Redaction } from '../redaction.ts'
@@ -32,11 +32,17 @@ export async function bugreport(file: string | undefined, options: BugreportOpti
   )
 }
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EEXIST: 'it is there already',
+  ENOENT: 'there is no such directory',
+  EACCES: 'no permission',
+}
+
 function writeNew(path: string, text: string): void {
   try {
     writeFileSync(path, text, { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'it is there already' : (error as Error).message
+    const why = WHY_NOT[codeOf(error) ?? ''] ?? (error as Error).message
     throw new CliError(
       'not-written',
       `cannot write ${path}: ${why}; name another file, or - for standard output`,

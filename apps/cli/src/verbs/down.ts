@@ -12,5 +12,5 @@ export async function down(options: AgentOptions & { readonly json?: boolean }):
   const path = socketToAsk(options.socket)
   if (answer.ends) await waitUntil(async () => !(await answersAt(path)), ENDING)
   if (options.json) printJson({ state: 'down' })
-  else say('weft is down; weft up brings it back')
+  else say('weft is down; sudo weft up brings it back')
 }

@@ -44,6 +44,8 @@ export function statusLines(answer: AgentStatus, view: View): readonly string[] 
       ...lines,
       'This device was removed from the mesh; it joins again, as a new one, with a new link: sudo weft up LINK',
     ]
+  // Nothing is asked then, so that nothing is known of anybody.
+  if (answer.state === 'down') return lines.flatMap((line) => wrapTo(line, columns))
   if (answer.coordinator !== null) lines.push(coordinatorLine(answer.coordinator))
   if (answer.relay !== undefined && answer.relay.state !== 'none') lines.push(relayLine(answer.relay))
   if (answer.names) lines.push(namesLine(answer.names))

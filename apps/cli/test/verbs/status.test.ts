@@ -173,8 +173,10 @@ test('a netmap that is refused is told beside the coordinator', () => {
   assert.match(lines({ ...status([]), coordinator }).join('\n'), /connected {2}\(its netmap is refused\)/)
 })
 
-test('a device that is down says so', () => {
-  assert.match(lines({ ...status([]), state: 'down' })[0] ?? '', /\(down; sudo weft up/)
+test('a device that is down says so, and nothing of what it does not know then', () => {
+  const [self, ...more] = lines({ ...status([]), state: 'down' })
+  assert.match(self ?? '', /\(down; sudo weft up/)
+  assert.deepEqual(more, [])
 })
 
 test('a name of others cannot move the cursor', () => {
