@@ -5,6 +5,8 @@ import type { ReadyPeer } from './peers.ts'
 import { until } from './until.ts'
 
 const NAME = 'wg0'
+/** `__SO_ACCEPTCON` among the flags in /proc/net/unix. */
+const ACCEPTS = ' 00010000 '
 
 export interface WgKeys {
   readonly privateKey: string
@@ -39,6 +41,7 @@ export class WgInterface {
       program === 'weft'
         ? machine.spawnWeftWith(env, 'wg', '--foreground', NAME)
         : machine.spawnWith(env, program.path, ...program.flags, NAME)
+    await until(`${machine.name} listens`, () => isListening(machine))
     await until(`${machine.name} answers`, async () => (await machine.run('wg', 'show', NAME)).code === 0)
     const made = new WgInterface(machine, serving, await newKeys(machine))
     for (const address of options.addresses)
@@ -91,6 +94,12 @@ export class WgInterface {
   async reachesNot(address: string): Promise<boolean> {
     return (await this.machine.run('ping', '-n', '-c', '2', '-i', '0.3', '-W', '1', address)).code !== 0
   }
+}
+
+/** `wg` takes a socket that is bound and not yet listened at for one that a dead process left, and removes it. */
+async function isListening(machine: Machine): Promise<boolean> {
+  const sockets = await machine.ok('cat', '/proc/net/unix')
+  return sockets.split('\n').some((line) => line.includes(ACCEPTS) && line.endsWith(`/wireguard/${NAME}.sock`))
 }
 
 async function newKeys(machine: Machine): Promise<WgKeys> {
