@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { nativeCrypto } from '@weft/crypto'
+import { systemClock } from '@weft/linux'
 import { ensureDirectory, lockFile } from '@weft/state'
 import {
   type KeyTexts,
@@ -13,6 +14,7 @@ import {
   unsealBackup,
 } from '@weft/storage'
 import { CoordinatorError, coordinatorErrorOf } from './coordinator-error.ts'
+import { secondsOf } from './join.ts'
 import { checkMesh } from './mesh-check.ts'
 import { foundMesh } from './mesh-files.ts'
 import { ROOT_FILE } from './mesh-root.ts'
@@ -70,6 +72,7 @@ export async function restoreBackup(stateDirectory: string, file: string): Promi
         `${stateDirectory} holds a mesh already: move it away, or choose another --state DIR`,
       )
     await unsealBackup(file, path, {
+      at: secondsOf(systemClock().wall),
       check: (keys) => (transaction) => checkBackup(transaction, { file, stateDirectory, keys }),
       takeKeys: (keys) => secrets.writeAll(keys),
     })

@@ -24,7 +24,7 @@ import {
 import { systemAlarm } from '@weft/linux'
 import type { DeviceRow, RecordRow, RevocationRow, StoreTransaction } from '@weft/storage'
 import { type BringBackWish, bringBack } from './bring-back.ts'
-import { type JoinWish, join } from './join.ts'
+import { type JoinWish, join, secondsOf } from './join.ts'
 import type { MeshFiles } from './mesh-files.ts'
 import { MeshLinks } from './mesh-links.ts'
 import { deviceCalled, newRecord, removeRecords, renamed } from './mesh-names.ts'
@@ -336,7 +336,7 @@ export class Coordinator {
 
   async #noticeCopy(): Promise<void> {
     if (this.#copied !== undefined) return
-    this.#copied = await this.#read((transaction) => transaction.markCopied())
+    this.#copied = await this.#read((transaction) => transaction.markCopied(secondsOf(this.#clock().wall)))
     this.#logger.warn('the database is an older copy', {
       newest: new Date(this.#copied * 1000).toISOString(),
       action: 'devices bring back what they know of themselves; links and settings made since are lost',

@@ -44,9 +44,12 @@ export async function unsealBackup(
   backup: string,
   path: string,
   {
+    at,
     check,
     takeKeys,
   }: {
+    /** Seconds since 1970. */
+    readonly at: number
     readonly check: (keys: KeyTexts) => RowCheck
     readonly takeKeys: (keys: KeyTexts) => void
   },
@@ -59,7 +62,7 @@ export async function unsealBackup(
     chmodSync(copy, 0o600)
     const keys = takeKeysOut(backup, copy)
     const store = await Store.open(copy, check(keys))
-    await store.transaction((transaction) => transaction.markCopied())
+    await store.transaction((transaction) => transaction.markCopied(at))
     await store.close()
     sync(copy)
     takeKeys(keys)

@@ -85,18 +85,26 @@ export class StoreTransaction {
     return rows.map((row) => inRange('epochs', row)).map(({ id, first }) => ({ id, first }))
   }
 
-  /** The database is a copy, made when what is in it now was all there was. */
-  async markCopied(): Promise<number> {
-    const newest = async (table: 'devices' | 'links'): Promise<number> => {
-      const row = await this.#sql
-        .selectFrom(table)
-        .select((of) => of.fn.max('created').as('at'))
-        .executeTakeFirst()
-      return Number(row?.at ?? 0)
-    }
-    const copied = Math.max(await newest('devices'), await newest('links'))
+  /**
+   * The database is a copy, made when what is in it now was all there was.
+   * @param at now: what claims to have been made later is damaged, or of a clock that was wrong, and shows nothing.
+   */
+  async markCopied(at: number): Promise<number> {
+    const known = await this.#newest(at)
+    const copied = known ?? Math.min((await this.#newest(Number.MAX_SAFE_INTEGER)) ?? 0, at)
     await this.#sql.updateTable('mesh').set({ copied }).execute()
     return copied
+  }
+
+  /** Of devices and links: when the last was made, from 1970 until then. */
+  async #newest(until: number): Promise<number | undefined> {
+    const made: number[] = []
+    for (const table of ['devices', 'links'] as const) {
+      const newest = this.#sql.selectFrom(table).select('created').orderBy('created', 'desc').limit(1)
+      const row = await newest.where('created', '>=', 0).where('created', '<=', until).executeTakeFirst()
+      if (row !== undefined) made.push(row.created)
+    }
+    return made.length === 0 ? undefined : Math.max(...made)
   }
 
   /** The number of the change that this transaction makes. */

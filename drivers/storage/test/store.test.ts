@@ -113,6 +113,23 @@ describe('the store', () => {
     await store.transaction(async (t) => assert.equal((await t.devices()).length, 2))
   })
 
+  it('was copied when the last was made of what is in it, whatever a damaged row claims', async () => {
+    await store.transaction(async (t) => {
+      assert.equal(await t.markCopied(5_000), 0)
+      for (const number of [1, 2, 3]) await t.createDevice(someDevice(number))
+      await t.createLink(someLink('l1', { created: 1_500 }))
+      assert.equal(await t.markCopied(5_000), 1_500)
+    })
+    damage(path, "update devices set created = 9223372036854775807 where id = 'd1'")
+    damage(path, "update devices set created = 6000 where id = 'd2'", "update devices set created = -1 where id = 'd3'")
+    await store.transaction(async (t) => assert.equal(await t.markCopied(5_000), 1_500))
+    damage(path, "update links set created = 7000 where id = 'l1'")
+    await store.transaction(async (t) => {
+      assert.equal(await t.markCopied(5_000), 5_000)
+      assert.equal((await t.mesh())?.copied, 5_000)
+    })
+  })
+
   it('counts the uses of a link, and lets nobody use a single one twice', async () => {
     await store.transaction(async (t) => {
       for (const number of [1, 2]) await t.createDevice(someDevice(number))
