@@ -40,7 +40,7 @@ const bench = benches[name]
 const rounds = Number(values.rounds)
 if (bench === undefined || !Number.isInteger(rounds) || rounds < 1) {
   console.error(
-    `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}; engines and paths also take --only, engines --wire and --profile DIRECTORY`,
+    `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}; engines, paths and relay also take --only, engines --wire and --profile DIRECTORY`,
   )
   process.exit(2)
 }

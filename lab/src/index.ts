@@ -14,6 +14,8 @@ export {
   peerProgram,
   peerVersion,
   type ReadyPeer,
+  type TailscalePrograms,
+  tailscalePrograms,
   wireguardGo,
 } from './peers.ts'
 export { labTest, reporting, skipReason } from './requirements.ts'

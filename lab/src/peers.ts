@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { assertNever } from '@weft/base'
 
 /** Other people's WireGuard in userspace: the judges of conformance, and what the bench compares with. */
 export const PEERS = ['wireguard-go', 'boringtun', 'gotatun'] as const
@@ -17,14 +18,18 @@ export type PeerProgram = ReadyPeer | { readonly missing: string }
 interface Program {
   /** What it is built from. Another version is taken by changing it here, and nowhere else. */
   readonly source:
-    | { readonly from: 'go'; readonly module: string }
+    | { readonly from: 'go'; readonly module: string; readonly tags?: string }
+    /** A program of the lab's own, of that folder, with a module of others. */
+    | { readonly from: 'go-here'; readonly folder: string; readonly module: string }
     | { readonly from: 'cargo'; readonly crate: string; readonly version: string }
   /** Of the program: as its build tool names it, or distributions. */
   readonly names: readonly string[]
   readonly flags: readonly string[]
 }
 
-type ProgramName = PeerName | 'derper'
+type ProgramName = PeerName | 'derper' | 'tailscaled' | 'tailscale-control'
+
+const TAILSCALE = 'v1.102.5'
 
 const programs: Readonly<Record<ProgramName, Program>> = {
   'wireguard-go': {
@@ -43,8 +48,19 @@ const programs: Readonly<Record<ProgramName, Program>> = {
     flags: ['--foreground', '--disable-drop-privileges', '--verbosity', 'error'],
   },
   derper: {
-    source: { from: 'go', module: 'tailscale.com/cmd/derper@v1.102.5' },
+    source: { from: 'go', module: `tailscale.com/cmd/derper@${TAILSCALE}` },
     names: ['derper'],
+    flags: [],
+  },
+  /** With `tailscale` in it. */
+  tailscaled: {
+    source: { from: 'go', module: `tailscale.com/cmd/tailscaled@${TAILSCALE}`, tags: 'ts_include_cli' },
+    names: ['tailscaled'],
+    flags: [],
+  },
+  'tailscale-control': {
+    source: { from: 'go-here', folder: 'tailscale-control', module: `tailscale.com ${TAILSCALE}` },
+    names: ['tailscale-control'],
     flags: [],
   },
 }
@@ -80,11 +96,30 @@ export function derper(): PeerProgram {
   return peerProgram('derper', { mayBuild: true })
 }
 
+export interface TailscalePrograms {
+  readonly derper: string
+  readonly tailscaled: string
+  readonly control: string
+}
+
+/** All that two machines of Tailscale's need; some minutes to build, once. */
+export function tailscalePrograms(): TailscalePrograms | { readonly missing: string } {
+  const [relay, node, control] = [
+    derper(),
+    peerProgram('tailscaled', { mayBuild: true }),
+    peerProgram('tailscale-control', { mayBuild: true }),
+  ]
+  if ('missing' in relay) return relay
+  if ('missing' in node) return node
+  if ('missing' in control) return control
+  return { derper: relay.path, tailscaled: node.path, control: control.path }
+}
+
 /** What was pinned, for a report. */
 export function peerVersion(name: PeerName): string {
   if (process.env.PEERS_BIN !== undefined) return `from PEERS_BIN=${process.env.PEERS_BIN}`
   const { source } = programs[name]
-  return source.from === 'go' ? source.module : `${source.crate}@${source.version}`
+  return source.from === 'cargo' ? `${source.crate}@${source.version}` : source.module
 }
 
 /** cargo puts programs into `bin` of its root. */
@@ -97,21 +132,41 @@ function find(name: ProgramName, directory: string): ReadyPeer | undefined {
 
 function build(name: ProgramName): PeerProgram {
   const { source } = programs[name]
-  const tool = toolPath(source.from)
-  if (tool === undefined) return { missing: `needs ${name}: install ${source.from}, or name its folder by PEERS_BIN` }
+  const language = source.from === 'cargo' ? 'cargo' : 'go'
+  const tool = toolPath(language)
+  if (tool === undefined) return { missing: `needs ${name}: install ${language}, or name its folder by PEERS_BIN` }
   mkdirSync(CACHE, { recursive: true })
   console.error(`building ${name} for comparison (once)`)
-  const args =
-    source.from === 'go'
-      ? ['install', source.module]
-      : ['install', '--quiet', '--locked', '--root', CACHE, '--version', source.version, source.crate]
-  const { status, stderr } = spawnSync(tool, args, {
+  const { status, stderr } = spawnSync(tool, installation(source), {
     env: { ...process.env, GOBIN: CACHE },
     encoding: 'utf8',
     timeout: BUILD_TIMEOUT_MS,
   })
   const built = status === 0 ? find(name, CACHE) : undefined
   return built ?? { missing: `${name} could not be built: ${(stderr ?? '').trim().split('\n').at(-1)}` }
+}
+
+/** The arguments of its build tool. */
+function installation(source: Program['source']): readonly string[] {
+  switch (source.from) {
+    case 'go':
+      return ['install', ...(source.tags === undefined ? [] : ['-tags', source.tags]), source.module]
+    case 'go-here':
+      return ['-C', goModule(source.folder, source.module), 'install', '-mod=mod', '.']
+    case 'cargo':
+      return ['install', '--quiet', '--locked', '--root', CACHE, '--version', source.version, source.crate]
+    default:
+      return assertNever(source)
+  }
+}
+
+/** A copy of the folder with a go.mod that wants the module: Go then takes the versions of what that needs from its own. */
+function goModule(folder: string, module: string): string {
+  const directory = join(CACHE, 'source', folder)
+  mkdirSync(directory, { recursive: true })
+  cpSync(join(import.meta.dirname, '..', folder), directory, { recursive: true })
+  writeFileSync(join(directory, 'go.mod'), `module weft/${folder}\n\ngo 1.26\n\nrequire ${module}\n`)
+  return directory
 }
 
 /** Often not in PATH. */

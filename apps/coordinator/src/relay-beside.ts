@@ -1,16 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { toHex } from '@weft/base'
 import { linkEndpointText, type NetmapRelay } from '@weft/coordinator-protocol'
 import type { LinkEndpoint } from '@weft/identity'
-import {
-  type CryptoProvider,
-  KEY_ID_LENGTH,
-  type MeshId,
-  type NodeId,
-  type PublicKey,
-  publicKeyBytes,
-} from '@weft/keys'
+import type { MeshId, NodeId } from '@weft/keys'
 
 /** A relay that takes upgrades of the coordinator's port. */
 export interface RelayHandler {
@@ -28,11 +20,6 @@ export interface RelayBeside {
   open(relay: { readonly mesh: MeshId; readonly id: NodeId }): RelayHandler
   /** UDP; absent where STUN is not answered. */
   readonly stunPort?: number
-}
-
-/** The relay beside a coordinator is called by the coordinator's key, so that it keeps its name. */
-export function relayIdOf(key: PublicKey<'coordinator'>, crypto: CryptoProvider): NodeId {
-  return toHex(crypto.sha256(publicKeyBytes(key)).subarray(0, KEY_ID_LENGTH)) as NodeId
 }
 
 export function relayInNetmap(

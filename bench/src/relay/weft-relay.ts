@@ -1,21 +1,10 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import {
-  concatBytes,
-  fromBase64,
-  instant,
-  invariant,
-  type Now,
-  randomBytes,
-  runOf,
-  toHex,
-  viewOf,
-  wallTime,
-} from '@weft/base'
+import { concatBytes, fromBase64, instant, invariant, type Now, randomBytes, runOf, viewOf, wallTime } from '@weft/base'
 import { nativeCrypto as crypto, systemRandom as random } from '@weft/crypto'
 import { createDeviceCertificate, encodeChain, type JoinLink, readLink, verifyLinkCertificates } from '@weft/identity'
-import { type NodeId, nodeIdOf, PrivateKey, publicKeyBytes } from '@weft/keys'
-import { RelayClient } from '@weft/relay-protocol'
+import { type NodeId, nodeIdOf, PrivateKey } from '@weft/keys'
+import { RelayClient, relayIdOf } from '@weft/relay-protocol'
 import { WebSocket } from 'ws'
 import { LightNode, sourceOf } from '../coordinator/light-node.ts'
 import { ServedCoordinator } from '../coordinator/served-coordinator.ts'
@@ -70,7 +59,7 @@ export class WeftRelay implements RelayUnderTest {
     const client = new RelayClient({
       crypto,
       random,
-      relay: toHex(crypto.sha256(publicKeyBytes(this.#link.coordinatorKey)).subarray(0, 16)) as NodeId,
+      relay: relayIdOf(this.#link.coordinatorKey, crypto),
       places: ['here'],
       visitor: { kind: 'member', chain: this.#chainOf(identity), identity },
     })

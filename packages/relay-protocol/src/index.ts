@@ -20,3 +20,4 @@ export {
   RelayHub,
   SWEEP_EVERY,
 } from './relay-hub.ts'
+export { relayIdOf } from './relay-id.ts'

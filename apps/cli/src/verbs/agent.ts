@@ -2,6 +2,7 @@ import { flushCompileCache } from 'node:module'
 import type { RunningAgent } from '@weft/agent'
 import type { ListenAddress } from '../arguments.ts'
 import { lineLogger } from '../line-logger.ts'
+import { expectPassingBuffers } from '../passing-buffers.ts'
 import { hasMembership, socketToListenAt, stateDirectory } from '../places.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
 import { note } from '../terminal.ts'
@@ -19,6 +20,7 @@ interface AgentVerbOptions {
 /** Runs until it is told to stop, or has ended by itself. */
 export async function agent(options: AgentVerbOptions): Promise<void> {
   const signal = stopSignal()
+  expectPassingBuffers()
   const [{ runAgent }, { ServiceManager }] = await Promise.all([import('@weft/agent'), import('@weft/linux')])
   const manager = new ServiceManager()
   const running = await runAgent({

@@ -5,6 +5,7 @@ import type { MeshDescription, RunningRelay } from '@weft/relay'
 import type { ListenAddress } from '../arguments.ts'
 import { CliError, codeOf } from '../failure.ts'
 import { lineLogger } from '../line-logger.ts'
+import { expectPassingBuffers } from '../passing-buffers.ts'
 import { stateDirectory } from '../places.ts'
 import { reachabilityNote } from '../reachability.ts'
 import { reportEnd, stopSignal, untilAborted } from '../stop-signal.ts'
@@ -25,6 +26,7 @@ const MAX_DESCRIPTION = 4_096
 /** A relay of a mesh whose coordinator is elsewhere; runs until it is told to stop. @param file `-`: standard input. */
 export async function serveRelay(file: string, options: ServeRelayOptions): Promise<void> {
   const signal = stopSignal()
+  expectPassingBuffers()
   await serveUntil(signal, await readMesh(file), options)
   reportEnd(signal)
 }

@@ -6,6 +6,7 @@ import type { ListenAddress } from '../arguments.ts'
 import { failureLine } from '../failure.ts'
 import { lineLogger } from '../line-logger.ts'
 import { NodeOfServe } from '../node-of-serve.ts'
+import { expectPassingBuffers } from '../passing-buffers.ts'
 import { isRoot, socketToListenAt, stateDirectory } from '../places.ts'
 import { RelayOfServe } from '../relay-of-serve.ts'
 import { type Announcement, announcementLines } from '../serve-announcement.ts'
@@ -37,6 +38,7 @@ const OWN_LINK_LIFE = 600
 /** Runs until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<void> {
   const signal = stopSignal()
+  expectPassingBuffers()
   await serveUntil(signal, options)
   reportEnd(signal)
 }
