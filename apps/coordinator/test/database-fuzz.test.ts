@@ -60,7 +60,7 @@ fuzz<DatabaseFiles>({
   refusals: [CoordinatorError],
   reaches: ['told', 'told without', 'database-corrupt'],
   sources: ['storage/src/', 'coordinator/src/mesh-check.ts', 'coordinator/src/mesh-state.ts'],
-  inputs: { short: 60, long: 20_000 },
+  inputs: { short: 60, long: 3_000 },
 })
 
 fuzz<DatabaseFiles>({
@@ -99,7 +99,7 @@ fuzz<DatabaseFiles>({
   refusals: [CoordinatorError],
   reaches: ['told', 'told without', 'database-corrupt'],
   sources: ['storage/src/backup-file.ts', 'coordinator/src/backup.ts'],
-  inputs: { short: 40, long: 20_000 },
+  inputs: { short: 40, long: 3_000 },
 })
 
 /** With a row in each table. */

@@ -61,7 +61,7 @@ export function readRootFile(text: string, crypto: CryptoProvider): RootKeys & {
   const root = keyOf('root', rootText)
   if (meshIdOf(root.publicKey(crypto), crypto) !== mesh) throw damaged('its root key is not that of its mesh')
   const accounts = accountLines
-    .trimEnd()
+    .slice(0, -1)
     .split('\n')
     .map((line) => readAccount(line, root, crypto))
   const names = new Set(accounts.map(({ name }) => name))

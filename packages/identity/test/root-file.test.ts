@@ -67,6 +67,7 @@ test('a root file whose parts do not belong together is refused, whatever its ch
     ['no account', changed(/account .*\n/g, '')],
     ['a line more', changed('\nroot ', '\nmore \nroot ')],
     ['a short key', changed(/\nroot \S+/, '\nroot AAAA')],
+    ['a space behind the last name', changed(/\n$/, ' \n')],
     ['a name of control characters', changed('Bücher', '\u001b[31m')],
   ] as const)
     assert.throws(() => readRootFile(file, crypto), refused('root-file-damaged', 'certificate-forged'), what)
