@@ -35,6 +35,9 @@ import { verifiedDevices } from './verified-devices.ts'
 /** A start takes one; what a node holds from an older one is not resumed. */
 const KEPT_EPOCHS = 1_000
 
+/** Of what a damaged row is known by: longer than any id. */
+const SHOWN_LENGTH = 64
+
 export interface CoordinatorOptions {
   readonly stateDirectory: string
   readonly listen: ListenAddress
@@ -253,9 +256,10 @@ export async function firstState(
       leftOut,
     })
   })
-  for (const { table, row, reason } of state.leftOut)
+  const leftOut = state.leftOut.map((each) => ({ ...each, row: each.row.slice(0, SHOWN_LENGTH) }))
+  for (const { table, row, reason } of leftOut)
     logger.warn('left out of the mesh', { table, row, reason, action: 'it stays in the database: restore a backup' })
-  return state
+  return { ...state, leftOut }
 }
 
 function endpointsNow(

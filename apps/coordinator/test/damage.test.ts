@@ -29,6 +29,7 @@ describe('a damaged row', () => {
     ['records', "insert into records values ('git', 'A', 'nonsense')"],
     ['records', "insert into records values ('', 'TXT', 'x')"],
     ['records', "insert into records values ('long', 'TXT', hex(zeroblob(10000)))"],
+    ['records', "insert into records values (hex(zeroblob(10000)), 'TXT', 'x')"],
     ['relays', `insert into relays values ('nonsense', '["https://relay.example"]', 3478, 1)`],
     ['relays', `insert into relays values ('${'a'.repeat(32)}', '["nonsense"]', null, 1)`],
     ['relays', `insert into relays values ('${'a'.repeat(32)}', '[', null, 1)`],
@@ -60,6 +61,7 @@ describe('a damaged row', () => {
         [table],
         sql,
       )
+      assert.ok(leftOut.every(({ row }) => row.length <= 64))
       assert.equal(mesh.log.filter((line) => line.startsWith('warn left out') && line.includes(table)).length, 1, sql)
       const rename = await channel.request('rename', { device: 'carol', name: 'karl' })
       assert.equal(rename.name, 'karl', sql)
