@@ -11,7 +11,7 @@ import {
   type WantedNameService,
 } from '@weft/dns'
 import { KeptAside } from './kept-aside.ts'
-import { networkManagerAnswers, networkManagerWay } from './network-manager-way.ts'
+import { networkManagerAnswers, networkManagerHas, networkManagerWay } from './network-manager-way.ts'
 import { hasOpenresolv, openresolvWay } from './openresolv-way.ts'
 import { readResolvConf, writeResolvConf } from './resolv-conf-file.ts'
 import { resolvConfWay } from './resolv-conf-way.ts'
@@ -62,6 +62,8 @@ export class MachineNameService implements NameServiceSetup {
   #eagerLooks = 0
   /** A tool refused, or did not answer yet. */
   #hasFailed = false
+  /** NetworkManager left weft's interface alone, or has not taken notice of it yet. */
+  #isLeftAlone = false
   #timer: NodeJS.Timeout | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -113,6 +115,7 @@ export class MachineNameService implements NameServiceSetup {
 
   async #setUp(wanted: WantedNameService): Promise<NameServiceState> {
     this.#hasFailed = false
+    this.#isLeftAlone = false
     try {
       const { way, reason } = chooseWay(await this.#facts())
       if (way !== 'none') return await this.#setUpBy(way, wanted)
@@ -134,6 +137,7 @@ export class MachineNameService implements NameServiceSetup {
     } catch (error) {
       // It was told to leave weft's interface alone: then the file is what there is.
       if (way !== 'networkmanager') throw error
+      this.#isLeftAlone = true
       return await this.#setUpWith('resolv.conf', wanted)
     }
   }
@@ -213,6 +217,11 @@ export class MachineNameService implements NameServiceSetup {
   async #askAgain(wanted: WantedNameService): Promise<void> {
     const { way, upstreams } = this.#state
     if (this.#hasFailed) return this.#tell(await this.#setUp(wanted))
+    if (this.#isLeftAlone && (await networkManagerHas(this.#run, wanted.interfaceName))) {
+      // By what the file was before weft wrote it, it is NetworkManager's.
+      await this.#putBack()
+      return this.#tell(await this.#setUp(wanted))
+    }
     if (way === 'none' || way === 'resolv.conf' || way === 'systemd-resolved') return
     const found = await this.#ways[way].upstreams(wanted)
     if (JSON.stringify(found) !== JSON.stringify(upstreams)) this.#tell(await this.#setUp(wanted))

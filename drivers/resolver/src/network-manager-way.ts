@@ -50,14 +50,23 @@ export async function networkManagerAnswers(run: RunCommand): Promise<boolean> {
   return code === 0 && stdout.trim() === 'running'
 }
 
+/** Whether it looks after the interface now. */
+export async function networkManagerHas(run: RunCommand, interfaceName: string): Promise<boolean> {
+  return ACTIVATED.test(await deviceState(run, interfaceName))
+}
+
 /** @throws {Error} where NetworkManager leaves the interface alone. */
 async function untilActivated(run: RunCommand, interfaceName: string): Promise<void> {
   for (let waited = 0; ; waited += LOOK_EVERY) {
-    const { stdout } = await run(['nmcli', '-g', 'GENERAL.STATE', 'device', 'show', interfaceName])
-    if (ACTIVATED.test(stdout)) return
-    if (waited >= NOTICED_WITHIN) throw new Error(`NetworkManager leaves ${interfaceName} alone: ${stdout.trim()}`)
+    const state = await deviceState(run, interfaceName)
+    if (ACTIVATED.test(state)) return
+    if (waited >= NOTICED_WITHIN) throw new Error(`NetworkManager leaves ${interfaceName} alone: ${state.trim()}`)
     await pause(LOOK_EVERY)
   }
+}
+
+async function deviceState(run: RunCommand, interfaceName: string): Promise<string> {
+  return (await run(['nmcli', '-g', 'GENERAL.STATE', 'device', 'show', interfaceName])).stdout
 }
 
 /** What a name without a dot is looked for in besides; an nmcli that does not know these fields tells of none. */

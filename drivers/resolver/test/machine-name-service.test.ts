@@ -176,6 +176,21 @@ test('where NetworkManager leaves the interface alone, its file is written to', 
   assert.equal(machine.text, BY_NETWORK_MANAGER)
 })
 
+test('a NetworkManager that takes notice of the interface late is told then', async () => {
+  const state = 'nmcli -g GENERAL.STATE device show weft0'
+  using machine = new Machine(BY_NETWORK_MANAGER, { ...networkManager, [state]: '20 (unavailable)\n' })
+  const service = machine.service()
+  assert.equal((await service.apply(wanted)).way, 'resolv.conf')
+  machine.answers[state] = '100 (connected (externally))\n'
+  while (machine.told.length === 0) await pause(20)
+  assert.deepEqual(
+    machine.told.map(({ way }) => way),
+    ['networkmanager'],
+  )
+  assert.equal(machine.text, BY_NETWORK_MANAGER)
+  await service.remove()
+})
+
 test('other nameservers of the tool are the upstreams from then on, and its domains are searched', async () => {
   const entry = (nameserver: string, domain: string) =>
     `# resolv.conf from eth0\nsearch ${domain}\nnameserver ${nameserver}\n`
