@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { it } from 'node:test'
 import type { Endpoint } from '@weft/base'
+import { INCOMPLETE } from '@weft/coordinator-protocol'
 import { TestNode } from './test-node.ts'
 
 /** `npm run test:long` kills it a thousand times, with fewer acknowledgements each time. */
@@ -46,6 +47,8 @@ it('killed in the midst of writing, it has everything that it acknowledged', asy
     const channel = await witness?.connect(port)
     assert.ok(witness && channel)
     await witness.subscribe(channel)
+    // In parts, where there are many.
+    await channel.until(() => (channel.netmap?.number ?? INCOMPLETE) !== INCOMPLETE)
     const told = new Map(channel.netmap?.peers.map((peer) => [peer.id, peer]))
     for (const node of joined.slice(1)) {
       assert.equal(told.get(node.id)?.address4, node.address4)
