@@ -171,6 +171,21 @@ test('a main thread that takes nothing is sent no more than the ring holds', asy
   await until('what was under way', () => (lane.reports.length === RING_SLOTS ? true : undefined))
 })
 
+test('of what a relay brings faster than the lane takes it, each datagram is counted, and the lane goes on', async (t) => {
+  const { alice, bob } = await two(t, 4)
+  await installSessions(alice, bob)
+  const [runs, datagrams, stride] = [500, 60, 1000]
+  for (let i = 0; i < runs; i++) {
+    const bytes = new Uint8Array(datagrams * stride)
+    alice.datapath.tell({ kind: 'receive-relayed', relay: 'ab'.repeat(16) as never, run: { bytes, stride } })
+  }
+  const counted = () => Object.values(alice.datapath.drops()).reduce((sum, count) => sum + count, 0)
+  await until('all to be counted', () => (counted() >= runs * datagrams ? true : undefined))
+  assert.equal(counted(), runs * datagrams)
+  alice.port.give(ping())
+  assert.deepEqual(await bob.port.take(), ping())
+})
+
 test("the packet port's end is told, and the lane ends", async (t) => {
   const lane = await one(t)
   lane.port.close()
