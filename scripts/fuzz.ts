@@ -28,9 +28,7 @@ for await (const { type, data } of run({ files, concurrency: 2 })) {
   } else if (type === 'test:fail' && data.details.type !== 'suite') {
     isFound = true
     const { error } = data.details
-    console.error(
-      `FOUND in ${data.file}: ${data.name}\n${error.cause instanceof Error ? error.cause.message : error.message}`,
-    )
+    console.error(`FOUND: ${data.name}\n${error.cause instanceof Error ? error.cause.message : error.message}`)
   }
 }
 
