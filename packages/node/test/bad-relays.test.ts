@@ -10,7 +10,7 @@ import type { NodeId } from '@weft/keys'
 import { udpPacket } from '@weft/testing'
 import type { Machine, Relayed } from './simulated-network.ts'
 import { seededRandom } from './test-mesh.ts'
-import { pair } from './two-sites.ts'
+import { kinds, pair } from './two-sites.ts'
 
 /** In ms; nearly all of it until the silence is noticed. */
 const MOST_GAP = 2_000
@@ -136,6 +136,22 @@ test('what a relay drops, doubles, holds up, alters or gives another sender arri
   const seen = world.bob.status().peers.find(({ name }) => name === 'carol')
   assert.equal(seen?.rxBytes, 0)
   assert.ok((world.bob.node.drops()['unknown-datagram'] ?? 0) > 10)
+})
+
+test('by the only relay, which loses, doubles and reorders, two nodes find their direct path within ten seconds', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { alice, bob, network } = pair('port-restricted', 'port-restricted')
+    const random = seededRandom(seed)
+    network.onRelayed = (frame) => {
+      const copies = [0, 1].filter(() => randomFraction(random) < 0.4)
+      return copies.map(() => ({ ...frame, at: instant(frame.at + 300 * randomFraction(random)) }))
+    }
+    for (let i = 0; i < 100; i++) {
+      alice.tell({ kind: 'ping', token: i, peer: 'bob', timeout: 1_000 as never })
+      network.run(100)
+    }
+    assert.deepEqual(kinds(alice, bob), ['direct', 'direct'], `seed ${seed}`)
+  }
 })
 
 class World {
