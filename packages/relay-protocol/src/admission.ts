@@ -48,7 +48,7 @@ export function isCoordinator(
   return verify(key, signedPart(challenge, COORDINATOR_CONTEXT), signature, crypto)
 }
 
-interface Challenge {
+export interface Challenge {
   readonly relay: Uint8Array
   readonly nonce: Uint8Array
 }

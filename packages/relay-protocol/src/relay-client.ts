@@ -15,12 +15,14 @@ import {
   toHex,
 } from '@weft/base'
 import type { NodeId } from '@weft/keys'
-import { admissionOf } from './admission.ts'
+import { admissionOf, type Challenge } from './admission.ts'
 import type { RelayClientInput, RelayClientOptions, RelayClientOutput, RelayVersion } from './client-interface.ts'
 import { decodeFrames, encodeDatagrams, encodeFrame, type Frame, runsOf } from './frames.ts'
 
 /** From the try to connect to the admission. */
 const CONNECT_TIMEOUT = seconds(10)
+/** Then another place's challenge is answered, where there is one. */
+const ADMISSION_WITHIN = seconds(2)
 /** Without a word, a connection is asked whether it lives. Short enough for the mappings of most middleboxes. */
 const PING_EVERY = seconds(25)
 const PONG_WITHIN = seconds(10)
@@ -41,13 +43,15 @@ interface Attempt {
   readonly version: RelayVersion
   /** Which answers there. */
   readonly relay: NodeId | undefined
+  /** Not answered yet. */
+  readonly challenge?: Challenge
 }
 
 const UNOPENED: Attempt = { version: 1, relay: undefined }
 
 /**
- * stopped · connecting: all places are tried side by side, and the first that admits this node wins · connected ·
- * waiting: until the next try, ever longer.
+ * stopped · connecting: all places are tried side by side, and asked for admission one after the other, for a relay lets go of a
+ * node's connection when it admits another · connected · waiting: until the next try, ever longer.
  */
 type Phase =
   | { readonly kind: 'stopped' }
@@ -55,6 +59,7 @@ type Phase =
       readonly kind: 'connecting'
       readonly attempts: Map<number, Attempt>
       readonly until: Instant
+      asked: { readonly connection: number; readonly until: Instant } | undefined
       reason: string
     }
   | {
@@ -131,7 +136,12 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
     const phase = this.#phase
     if (phase.kind === 'waiting' && phase.until <= now) this.#connect(now)
     else if (phase.kind === 'connecting' && phase.until <= now) this.#fail('it does not answer', now)
-    else if (phase.kind === 'connected') {
+    else if (phase.kind === 'connecting' && phase.asked !== undefined && phase.asked.until <= now) {
+      const { connection } = phase.asked
+      const isAlone = [...phase.attempts.values()].every(({ challenge }) => challenge === undefined)
+      if (isAlone) phase.asked = { connection, until: later(now, ADMISSION_WITHIN) }
+      else this.#refuse(connection, 'it does not answer', now)
+    } else if (phase.kind === 'connected') {
       if (phase.proof !== undefined && phase.proof.until <= now) this.#fail('it does not answer any more', now)
       else if (phase.pingAt <= now) this.#ping(phase, now, PONG_WITHIN)
     }
@@ -147,6 +157,7 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
       case 'stopped':
         return undefined
       case 'connecting':
+        return earliest(phase.until, phase.asked?.until)
       case 'waiting':
         return phase.until
       case 'connected':
@@ -163,7 +174,8 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
       attempts.set(connection, UNOPENED)
       this.#outputs.push({ kind: 'connect', connection, place })
     }
-    this.#phase = { kind: 'connecting', attempts, until: later(now, CONNECT_TIMEOUT), reason: 'it does not answer' }
+    const until = later(now, CONNECT_TIMEOUT)
+    this.#phase = { kind: 'connecting', attempts, until, asked: undefined, reason: 'it does not answer' }
   }
 
   #onPlaces(places: readonly Place[], now: Instant): void {
@@ -180,6 +192,10 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
     if (phase.kind !== 'connecting' || !phase.attempts.delete(connection)) return
     phase.reason = reason
     if (phase.attempts.size === 0) this.#fail(reason, now)
+    else if (phase.asked?.connection === connection) {
+      phase.asked = undefined
+      this.#askNext(now)
+    }
   }
 
   #onMessage(connection: number, message: Uint8Array, now: Instant): void {
@@ -206,7 +222,11 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
     const isMember = this.#options.visitor.kind === 'member'
     const { version, relay } = attempts.get(connection) ?? UNOPENED
     if (frame.kind === 'challenge' && relay === undefined) {
-      attempts.set(connection, { version, relay: idOf(frame.relay) })
+      attempts.set(connection, {
+        version,
+        relay: idOf(frame.relay),
+        challenge: { relay: frame.relay.slice(), nonce: frame.nonce.slice() },
+      })
       this.#onChallenge(connection, frame, now)
     } else if (frame.kind === 'admitted' && isMember) this.#onAdmitted(connection, version, now)
     else if (frame.kind === 'welcome' && !isMember && relay !== undefined) {
@@ -215,11 +235,23 @@ export class RelayClient<Place> implements Core<RelayClientInput<Place>, RelayCl
     }
   }
 
-  #onChallenge(connection: number, challenge: Extract<Frame, { kind: 'challenge' }>, now: Instant): void {
-    const { visitor, crypto } = this.#options
+  #onChallenge(connection: number, challenge: Challenge, now: Instant): void {
     if (this.#relay !== undefined && !equalBytes(challenge.relay, this.#relay))
       this.#refuse(connection, 'another relay answers there', now)
-    else this.#send(connection, admissionOf(visitor, challenge, crypto))
+    else this.#askNext(now)
+  }
+
+  #askNext(now: Instant): void {
+    const phase = this.#phase
+    if (phase.kind !== 'connecting' || phase.asked !== undefined) return
+    const { visitor, crypto } = this.#options
+    for (const [connection, { challenge, ...attempt }] of phase.attempts) {
+      if (challenge === undefined) continue
+      phase.attempts.set(connection, attempt)
+      phase.asked = { connection, until: later(now, ADMISSION_WITHIN) }
+      this.#send(connection, admissionOf(visitor, challenge, crypto))
+      return
+    }
   }
 
   #onLate(phase: Connected, frame: Frame, now: Instant): void {
