@@ -123,11 +123,15 @@ for (const [kind, big] of [
     const pass = (packets: number): void => {
       for (const until = alice.datagrams + packets; alice.datagrams < until; ) alice.pass()
     }
+    const allocated = (): number => {
+      const before = { bytes: getHeapStatistics().total_allocated_bytes, datagrams: alice.datagrams }
+      pass(60_000)
+      const bytes = getHeapStatistics().total_allocated_bytes - before.bytes
+      return bytes / (alice.datagrams - before.datagrams)
+    }
     pass(100_000)
-    const before = { bytes: getHeapStatistics().total_allocated_bytes, datagrams: alice.datagrams }
-    pass(60_000)
-    const bytes = getHeapStatistics().total_allocated_bytes - before.bytes
-    const datagrams = alice.datagrams - before.datagrams
+    // What V8 compiles meanwhile is counted too, and comes when it comes: an allocation of ours would be in each of them.
+    const least = Math.min(...Array.from({ length: 4 }, allocated))
     assert.equal(bob.deliveries, alice.datagrams)
-    assert.ok(bytes / datagrams < LEAST_OBJECT, `${bytes / datagrams} bytes a packet`)
+    assert.ok(least < LEAST_OBJECT, `${least} bytes a packet`)
   })
