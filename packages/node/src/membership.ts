@@ -3,7 +3,6 @@ import {
   earliest,
   type Instant,
   type IpAddress,
-  type LogFields,
   later,
   type Now,
   type Prefix,
@@ -11,7 +10,7 @@ import {
   type WallTime,
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
-import type { DatapathCommand, Path, SessionReport } from '@weft/datapath'
+import type { Path, SessionReport } from '@weft/datapath'
 import { type DeviceText, type MeshNames, readDeviceText, refersTo, resolverAddress } from '@weft/dns'
 import type { FilterRule } from '@weft/filter'
 import { meshPrefix, nodeAddress6 } from '@weft/identity'
@@ -25,20 +24,22 @@ import {
 } from '@weft/keys'
 import { DepartedPeers } from './departed-peers.ts'
 import { filterRules } from './filter-rules.ts'
+import { type Found, findPeer } from './found-peer.ts'
 import { KnownPeers } from './known-peers.ts'
+import type { MembershipHost } from './membership-host.ts'
 import { membershipStatus, type UnderlayStatus } from './membership-status.ts'
 import { meshNames } from './mesh-names.ts'
+import { type MeshOutputs, meshOutputs } from './mesh-outputs.ts'
 import type { TrustOutcome } from './moved-places.ts'
 import { type NetmapObjection, netmapObjection } from './netmap-objection.ts'
 import { isLasting, NetmapSaving } from './netmap-saving.ts'
-import { type CoordinatorState, type Emit, isPast, type LogLevel, type ProvenPeer } from './node-interface.ts'
+import { type CoordinatorState, isPast, type ProvenPeer } from './node-interface.ts'
 import type { NodeStatus } from './node-status.ts'
 import { nodeKeysOf, type OwnKeys, probeKeysOf, publicNodeKeysOf } from './own-keys.ts'
 import { type Peer, provenPeer } from './peer.ts'
-import type { PeerIndices } from './peer-indices.ts'
+import { PeerChanges, type PeerChangesHost } from './peer-changes.ts'
 import { PeerRoutes, type PeerRoutesHost } from './peer-routes.ts'
-import { PeerTable, type RefusedPeer, type TableSelf } from './peer-table.ts'
-import { type VerifiedIdentity, verifyPeer } from './peer-verification.ts'
+import { PeerTable, type TableSelf } from './peer-table.ts'
 import { Places, type PlacesHost } from './places.ts'
 import { Revocations, type RevocationsHost } from './revocations.ts'
 import { rootKeyOf, type StoredMembership } from './stored-membership.ts'
@@ -46,28 +47,6 @@ import { Tunnels, type TunnelsHost } from './tunnels.ts'
 
 /** How often chains are looked at for their end. */
 const RECHECK_EVERY = seconds(60)
-
-/** Whom a text means. */
-type Found =
-  | { readonly peer: Peer; readonly address: IpAddress }
-  | { readonly withheld: Peer }
-  | { readonly refused: RefusedPeer }
-
-/** What the node lends to each of its memberships. */
-export interface MembershipHost
-  extends Omit<TunnelsHost, 'peerAt' | 'command' | 'saveTimestamp' | 'log' | 'routes' | 'countDrop'>,
-    Pick<
-      PeerRoutesHost,
-      'underlay' | 'meshPrefixes' | 'ownEndpoints' | 'refreshEndpoints' | 'countDrop' | 'sendOnLan' | 'seenAs'
-    > {
-  readonly indices: PeerIndices
-  readonly emit: Emit
-  onLocalKeysChanged(): void
-  /** What a peer is called or where it is heard is not what it was: costs what it touches. */
-  onChanged(): void
-  /** Who is there, addresses or grants are not what they were: filter and interface, which look at all peers, are made anew. */
-  onShapeChanged(): void
-}
 
 /**
  * The node's part in one mesh: own keys, netmap, verified peers, and the tunnels to them. It knows
@@ -86,6 +65,7 @@ export class Membership {
   /** As last told to the coordinator on this connection. */
   published: string | undefined
   readonly #host: MembershipHost
+  readonly #outputs: MeshOutputs
   readonly #verifier: CryptoProvider
   #own: OwnKeys
   #nodeKeys: readonly PublicKey<'node'>[]
@@ -94,7 +74,7 @@ export class Membership {
   readonly #departed = new DepartedPeers()
   readonly #revocations: Revocations
   readonly routes: PeerRoutes
-  readonly #tunnels: Tunnels
+  readonly tunnels: Tunnels
   #netmap: Netmap | undefined
   /** As last told, taken or not for want of the user's agreement. */
   #offered: Netmap | undefined
@@ -115,13 +95,14 @@ export class Membership {
     this.#rootKey = rootKeyOf(stored, crypto)
     this.address6 = nodeAddress6(this.#rootKey, identityKey, crypto)
     this.prefix6 = meshPrefix(this.#rootKey, crypto)
-    this.peers = new PeerTable(this.#hooks())
-    this.places = new Places(stored.pins, this.#placesHost())
     this.#host = host
+    this.#outputs = meshOutputs(stored.mesh, host.emit)
     this.#verifier = rememberingSignatures(crypto)
     this.#known = new KnownPeers(stored.known, crypto)
+    this.peers = new PeerTable(new PeerChanges(this, this.#changesHost()))
+    this.places = new Places(stored.pins, this.#placesHost())
     this.routes = new PeerRoutes(this.#routesHost(), { id: this.id, probeKeys: probeKeysOf(stored) }, now)
-    this.#tunnels = new Tunnels(this.#tunnelsHost(), {
+    this.tunnels = new Tunnels(this.#tunnelsHost(), {
       privateKeys: nodeKeysOf(stored),
       latestTimestamp: stored.latestTimestamp,
     })
@@ -176,7 +157,7 @@ export class Membership {
   setOwnKeys(own: OwnKeys, now: Now): void {
     this.#own = own
     this.#nodeKeys = publicNodeKeysOf(own, this.#host.crypto)
-    this.#tunnels.setOwnKeys(nodeKeysOf(own), now)
+    this.tunnels.setOwnKeys(nodeKeysOf(own), now)
     this.routes.setOwnKeys(probeKeysOf(own))
     this.#host.onLocalKeysChanged()
   }
@@ -216,22 +197,22 @@ export class Membership {
   }
 
   onHandshake(message: Uint8Array, path: Path, now: Now): void {
-    this.#tunnels.onHandshake(message, path, now)
+    this.tunnels.onHandshake(message, path, now)
   }
 
   onReport(report: SessionReport, now: Now): void {
-    this.#tunnels.onReport(report, now)
+    this.tunnels.onReport(report, now)
   }
 
   /** The machine's network is another: what was reached by it is reached anew. */
   onNetworkChanged(now: Now): void {
     this.routes.onNetworkChanged(now)
-    for (const peer of this.peers.peers()) this.#tunnels.renew(peer, now)
+    for (const peer of this.peers.peers()) this.tunnels.renew(peer, now)
   }
 
   wake(now: Now): void {
     this.#now = now
-    this.#tunnels.wake(now)
+    this.tunnels.wake(now)
     this.routes.wake(now)
     if (isPast(this.#saving.dueAt, now.instant)) this.save(now)
     if (!isPast(this.#recheckAt, now.instant)) return
@@ -243,7 +224,7 @@ export class Membership {
   }
 
   nextTimeout(): Instant | undefined {
-    return earliest(this.#tunnels.nextTimeout(), this.routes.nextTimeout(), this.#recheckAt, this.#saving.dueAt)
+    return earliest(this.tunnels.nextTimeout(), this.routes.nextTimeout(), this.#recheckAt, this.#saving.dueAt)
   }
 
   /** The user agrees to what the coordinator says of the peer. */
@@ -253,24 +234,10 @@ export class Membership {
     return meant === undefined ? { kind: 'unknown-peer' } : this.places.trust(meant)
   }
 
-  /** The peer that somebody means; `refused` where it is kept aside, `withheld` where the name is another's. */
+  /** The peer that somebody means. */
   find(text: string): Found | undefined {
     const meant = this.#read(text)
-    if (meant === undefined) return undefined
-    let withheld: Peer | undefined
-    for (const peer of this.peers.peers()) {
-      const { id, name, address4 } = peer.claim
-      if (!refersTo(meant, { id, name, addresses: peer.addresses })) continue
-      if (meant.kind !== 'name' || !this.places.isOthers('name', name, id))
-        return { peer, address: meant.kind === 'address' ? meant.address : address4 }
-      withheld ??= peer
-    }
-    if (withheld !== undefined) return { withheld }
-    for (const refused of this.peers.refused()) {
-      const { id, name, address4 } = refused.claim
-      if (refersTo(meant, { id, name, addresses: [address4] })) return { refused }
-    }
-    return undefined
+    return meant && findPeer(meant, this)
   }
 
   /** One that is there, or left and was not revoked. */
@@ -308,27 +275,22 @@ export class Membership {
   }
 
   #apply(netmap: Netmap, change: NetmapChange | undefined): boolean {
-    const own = {
-      mesh: this.mesh,
-      rootKey: this.#rootKey,
-      id: this.id,
-      places: this.places,
-      domain: this.#netmap?.mesh.domain,
-    }
+    const { mesh, id, places } = this
+    const own = { mesh, rootKey: this.#rootKey, id, places, domain: this.#netmap?.mesh.domain }
     const objection = netmapObjection(netmap, own)
     if (objection === undefined || objection === 'self-address-pinned') this.#offered = netmap
     if (objection !== undefined) {
       this.#objection = objection
-      this.#log('error', 'netmap refused', { reason: objection })
+      this.#outputs.log('error', 'netmap refused', { reason: objection })
       return false
     }
     this.#netmap = netmap
     this.places.onSelf(netmap.self)
     this.routes.setRelays(netmap.relays?.map(({ id }) => id) ?? [], this.#now)
     const self = this.#selfIn(netmap)
-    if (change === undefined || this.#objection !== undefined) this.peers.applyWhole(netmap.peers, self)
-    else this.peers.apply(change.upsert, change.remove, self)
     const isWhole = change === undefined || this.#objection !== undefined
+    if (isWhole) this.peers.applyWhole(netmap.peers, self)
+    else this.peers.apply(change.upsert, change.remove, self)
     this.#objection = undefined
     // A change of who is there, or of what one has proved, has told so already.
     if (isWhole || change.self !== undefined || change.grants !== undefined) this.#host.onShapeChanged()
@@ -360,35 +322,33 @@ export class Membership {
     }
   }
 
-  #tunnelsHost(): TunnelsHost {
-    const host = this.#host
+  #changesHost(): PeerChangesHost {
     return {
-      ...host,
-      peerAt: (index) => this.peers.at(index),
-      routes: this.routes,
-      command: (command) => this.#command(command),
-      saveTimestamp: (bound) => host.emit({ kind: 'save-timestamp', mesh: this.mesh, bound }),
-      log: (level, event, fields) => this.#log(level, event, fields),
+      ...this.#host,
+      ...this.#outputs,
+      rootKey: this.#rootKey,
+      known: this.#known,
+      verifier: this.#verifier,
+      departed: this.#departed,
+      now: () => this.#now,
+      isRevoked: ({ keys }) => this.#revocations.of(keys) !== undefined,
     }
   }
 
+  #tunnelsHost(): TunnelsHost {
+    return { ...this.#host, ...this.#outputs, peerAt: (index) => this.peers.at(index), routes: this.routes }
+  }
+
   #routesHost(): PeerRoutesHost {
-    const host = this.#host
-    const { mesh } = this
     return {
-      ...host,
+      ...this.#host,
+      ...this.#outputs,
       peerAt: (index) => this.peers.at(index),
-      command: (command) => this.#command(command),
-      sendByRelay: (output) => host.emit({ kind: 'send-by-relay', mesh, ...output }),
-      doubtRelay: (relay) => host.emit({ kind: 'doubt-relay', mesh, relay }),
-      keepRelays: (relays) => host.emit({ kind: 'keep-relays', mesh, relays }),
-      use: (peer, path, mtu) => this.#tunnels.usePath(peer, path, mtu),
-      log: (level, event, fields) => this.#log(level, event, fields),
+      use: (peer, path, mtu) => this.tunnels.usePath(peer, path, mtu),
     }
   }
 
   #placesHost(): PlacesHost {
-    const { mesh } = this
     return {
       id: this.id,
       peers: this.peers,
@@ -396,19 +356,17 @@ export class Membership {
       self: () => this.#netmap?.self,
       offered: () => this.#offered?.self,
       onDecided: () => this.#onPlacesDecided(),
-      save: (pins) => this.#host.emit({ kind: 'save-pins', mesh, pins }),
-      log: (level, event, fields) => this.#log(level, event, fields),
+      save: (pins) => this.#host.emit({ kind: 'save-pins', mesh: this.mesh, pins }),
+      log: this.#outputs.log,
     }
   }
 
   #revocationsHost(): RevocationsHost {
-    const host = this.#host
-    const { mesh } = this
     return {
       crypto: this.#verifier,
-      save: (revocations) => host.emit({ kind: 'save-revocations', mesh, revocations }),
-      countDrop: (reason) => host.countDrop(reason),
-      log: (level, event, fields) => this.#log(level, event, fields),
+      save: (revocations) => this.#host.emit({ kind: 'save-revocations', mesh: this.mesh, revocations }),
+      countDrop: (reason) => this.#host.countDrop(reason),
+      log: this.#outputs.log,
     }
   }
 
@@ -418,75 +376,6 @@ export class Membership {
     const self = this.#self()
     if (self !== undefined) this.peers.reconsider(self)
     this.#host.onShapeChanged()
-  }
-
-  #hooks(): ConstructorParameters<typeof PeerTable>[0] {
-    return {
-      verify: (claim) =>
-        verifyPeer(claim, {
-          mesh: this.mesh,
-          rootKey: this.#rootKey,
-          known: this.#known,
-          at: this.#now.wall,
-          crypto: this.#verifier,
-        }),
-      isPinnedElsewhere: ({ address4, id }) => this.places.isOthers('address', address4, id),
-      isRevoked: (identity) => this.#isRevoked(identity),
-      takeIndex: () => this.#host.indices.take(),
-      added: (peer) => this.#onAdded(peer),
-      removed: (peer) => this.#onRemoved(peer),
-      left: (peers) => {
-        this.loss = { peers, at: this.#now.wall }
-      },
-      rekeyed: (peer) => this.#onRekeyed(peer),
-      readdressed: (peer, before) => this.#onReaddressed(peer, before),
-      endpointsChanged: (peer) => this.#onEndpointsChanged(peer),
-      named: (peer, before) => this.places.onNamed(peer, before),
-      refused: ({ claim, reason }) => this.#log('warn', 'peer refused', { peer: claim.id, name: claim.name, reason }),
-    }
-  }
-
-  #onAdded(peer: Peer): void {
-    const { index } = peer
-    this.#departed.forget(peer.identity.id)
-    this.places.onAddressed(peer)
-    this.#command({ kind: 'add-peer', peer: index })
-    this.#command({ kind: 'set-allowed-ips', peer: index, prefixes: peer.prefixes })
-    this.routes.add(peer, this.#now)
-    this.#tunnels.add(peer, this.#now)
-    this.#host.onShapeChanged()
-    this.#log('info', 'peer added', { peer: peer.identity.id, name: peer.claim.name })
-  }
-
-  #onRemoved(peer: Peer): void {
-    if (!this.#isRevoked(peer.identity)) this.#departed.note(peer)
-    this.places.onRemoved(peer)
-    this.#tunnels.remove(peer, this.#now)
-    this.routes.remove(peer)
-    this.#command({ kind: 'remove-peer', peer: peer.index })
-    this.#host.indices.give(peer.index)
-    this.#host.onShapeChanged()
-    this.#log('info', 'peer removed', { peer: peer.identity.id, name: peer.claim.name })
-  }
-
-  #onRekeyed(peer: Peer): void {
-    this.#tunnels.rekey(peer, this.#now)
-    this.routes.rekey(peer)
-    this.#log('info', 'peer has new keys', { peer: peer.identity.id, name: peer.claim.name })
-  }
-
-  #onReaddressed(peer: Peer, before: IpAddress): void {
-    this.places.onAddressed(peer, before)
-    this.#command({ kind: 'set-allowed-ips', peer: peer.index, prefixes: peer.prefixes })
-    this.#host.onShapeChanged()
-  }
-
-  /** The path in use stays until another is proven, but one that the peer names no more is not waited for. */
-  #onEndpointsChanged(peer: Peer): void {
-    this.routes.of(peer)?.onTold(peer.claim.endpoints, this.#now.instant)
-    const { path } = peer
-    const isStillNamed = path?.kind === 'direct' && peer.claim.endpoints.includes(path.remote)
-    if (!isStillNamed) this.#tunnels.renew(peer, this.#now)
   }
 
   /** Of those whose chains are at hand: by an account, only what is under it is revoked. */
@@ -502,21 +391,9 @@ export class Membership {
     this.#releaseRevoked()
   }
 
-  #isRevoked({ keys }: VerifiedIdentity): boolean {
-    return this.#revocations.of(keys) !== undefined
-  }
-
   #onRemovedFromMesh(): void {
-    this.#log('warn', 'removed from the mesh', {})
+    this.#outputs.log('warn', 'removed from the mesh', {})
     this.peers.clear()
     this.#host.emit({ kind: 'removed', mesh: this.mesh })
-  }
-
-  #command(command: DatapathCommand): void {
-    this.#host.emit({ kind: 'datapath', command })
-  }
-
-  #log(level: LogLevel, event: string, fields: LogFields): void {
-    this.#host.emit({ kind: 'log', level, event, fields: { mesh: this.mesh, ...fields } })
   }
 }
