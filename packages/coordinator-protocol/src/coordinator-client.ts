@@ -4,11 +4,16 @@ import { Backoff } from './backoff.ts'
 import type { HeardMessage } from './channel-frames.ts'
 import { ChannelInitiator, type ChannelOutput } from './channel-initiator.ts'
 import type { ClientInput, ClientOptions, ClientOutput, ClientState } from './client-interface.ts'
+import { attemptOf, type Connected, channelOf, connectionsOf, type Phase, phaseTimeout } from './client-phase.ts'
 import { type Attempt, ConnectionRound } from './connection-round.ts'
 import { Liveness } from './liveness.ts'
 import { type FromCoordinator, type Method, readFromCoordinator } from './messages.ts'
 import { NetmapSubscription, type SubscriptionStep } from './netmap-subscription.ts'
 import { PendingRequests } from './pending-requests.ts'
+
+/** From the try to connect to the open channel. */
+const CONNECT_TIMEOUT = seconds(10)
+const PING = '{"type":"ping"}'
 
 /**
  * A node's standing with its coordinator, over any number of connections.
@@ -19,24 +24,6 @@ import { PendingRequests } from './pending-requests.ts'
  *
  * A failure of the coordinator changes no netmap: the last whole one stays.
  */
-type Phase =
-  | { readonly kind: 'stopped' }
-  | { readonly kind: 'connecting'; readonly round: ConnectionRound }
-  | {
-      readonly kind: 'connected'
-      readonly connection: number
-      readonly channel: ChannelInitiator
-      readonly version: number
-      readonly liveness: Liveness
-    }
-  | { readonly kind: 'waiting'; readonly until: Instant }
-
-type Connected = Extract<Phase, { readonly kind: 'connected' }>
-
-/** From the try to connect to the open channel. */
-const CONNECT_TIMEOUT = seconds(10)
-const PING = '{"type":"ping"}'
-
 export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   readonly #options: ClientOptions
   readonly #backoff: Backoff
@@ -118,7 +105,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   }
 
   nextTimeout(): Instant | undefined {
-    return earliest(this.#requests.nextDeadline(), this.#phaseTimeout())
+    return earliest(this.#requests.nextDeadline(), phaseTimeout(this.#phase, this.#subscription?.deadline))
   }
 
   #start(now: Now): void {
@@ -165,7 +152,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   }
 
   #onConnected(connection: number, now: Now): void {
-    const attempt = this.#attempt(connection)
+    const attempt = attemptOf(this.#phase, connection)
     if (attempt !== undefined) attempt.channel ??= new ChannelInitiator({ ...this.#options, at: now.wall })
   }
 
@@ -182,7 +169,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   }
 
   #onReceived(connection: number, frame: Uint8Array, now: Now): void {
-    const channel = this.#channel(connection)
+    const channel = channelOf(this.#phase, connection)
     if (channel === undefined) return
     channel.receive(frame)
     for (let output = channel.poll(); output !== undefined; output = channel.poll()) {
@@ -199,7 +186,7 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
         this.#outputs.push({ kind: 'send', connection, frame: output.frame })
         break
       case 'open': {
-        const attempt = this.#attempt(connection)
+        const attempt = attemptOf(this.#phase, connection)
         if (attempt !== undefined) this.#transitionToConnected(attempt, { channel, version: output.version }, now)
         break
       }
@@ -349,45 +336,8 @@ export class CoordinatorClient implements Core<ClientInput, ClientOutput> {
   }
 
   #closeAll(but?: number): void {
-    for (const connection of this.#connections()) {
+    for (const connection of connectionsOf(this.#phase)) {
       if (connection !== but) this.#outputs.push({ kind: 'disconnect', connection })
-    }
-  }
-
-  #connections(): readonly number[] {
-    const phase = this.#phase
-    switch (phase.kind) {
-      case 'connecting':
-        return phase.round.attempts.map(({ connection }) => connection)
-      case 'connected':
-        return [phase.connection]
-      default:
-        return []
-    }
-  }
-
-  #attempt(connection: number): Attempt | undefined {
-    return this.#phase.kind === 'connecting' ? this.#phase.round.attempt(connection) : undefined
-  }
-
-  #channel(connection: number): ChannelInitiator | undefined {
-    if (this.#phase.kind !== 'connected') return this.#attempt(connection)?.channel
-    return this.#phase.connection === connection ? this.#phase.channel : undefined
-  }
-
-  #phaseTimeout(): Instant | undefined {
-    const phase = this.#phase
-    switch (phase.kind) {
-      case 'stopped':
-        return undefined
-      case 'waiting':
-        return phase.until
-      case 'connecting':
-        return phase.round.until
-      case 'connected':
-        return earliest(phase.liveness.nextTimeout(), this.#subscription?.deadline)
-      default:
-        return assertNever(phase)
     }
   }
 
