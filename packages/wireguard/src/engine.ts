@@ -11,7 +11,8 @@ import { holdsMac1, mac1KeyOf } from './mac1.ts'
 import { decodeCookieReply, decodeInitiation, decodeResponse, messageKindOf } from './messages.ts'
 import { OriginLimits } from './origin-limits.ts'
 import type { PeerIndex } from './session.ts'
-import { Tunnel, type TunnelContext } from './tunnel.ts'
+import { Tunnel } from './tunnel.ts'
+import type { TunnelContext } from './tunnel-context.ts'
 
 type HandshakeInput<Source> = Extract<EngineInput<Source>, { kind: 'handshake' }>
 

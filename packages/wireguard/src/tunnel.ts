@@ -6,10 +6,9 @@ import {
   later,
   milliseconds,
   type Now,
-  type Random,
   randomFraction,
 } from '@weft/base'
-import type { CryptoProvider, PublicKey } from '@weft/keys'
+import type { PublicKey } from '@weft/keys'
 import type { Attempt } from './attempt.ts'
 import {
   CROSSING_TIMEOUT,
@@ -20,7 +19,7 @@ import {
   REKEY_TIMEOUT,
 } from './constants.ts'
 import { CookieHolder } from './cookie-holder.ts'
-import type { EngineMeters, EngineOutput, TunnelActivity } from './engine-interface.ts'
+import type { TunnelActivity } from './engine-interface.ts'
 import {
   consumeResponse,
   createInitiation,
@@ -30,7 +29,7 @@ import {
   type ReadInitiation,
 } from './handshake.ts'
 import type { HandshakeDropReason } from './handshake-drop.ts'
-import { isLaterTimestamp, TIMESTAMP_LENGTH, type TimestampSource } from './handshake-timestamp.ts'
+import { isLaterTimestamp, TIMESTAMP_LENGTH } from './handshake-timestamp.ts'
 import { type Established, KnownSessions, sessionOf } from './known-sessions.ts'
 import { Liveness } from './liveness.ts'
 import { LocalChoice } from './local-choice.ts'
@@ -38,22 +37,7 @@ import type { CookieReplyMessage, ResponseMessage } from './messages.ts'
 import { RemotePeer } from './remote-peer.ts'
 import type { PeerIndex, TransportSession } from './session.ts'
 import { type TimerName, Timers } from './timers.ts'
-
-/** What all tunnels of an engine share. */
-export interface TunnelContext<Source> {
-  readonly crypto: CryptoProvider
-  readonly random: Random
-  /** The own keys, those that are tried first, first. None: there is no private key. */
-  locals: readonly LocalKeys[]
-  readonly takeIndex: () => number
-  readonly timestamps: TimestampSource
-  readonly meters: EngineMeters
-  readonly emit: (output: EngineOutput<Source>) => void
-  /** Which tunnel's initiation waits for a response to that index. */
-  readonly awaiting: Map<number, Tunnel<Source>>
-  /** Which tunnel's last message a cookie reply to that index is for. */
-  readonly cookieAwaiting: Map<number, Tunnel<Source>>
-}
+import type { TunnelContext } from './tunnel-context.ts'
 
 /**
  * The engine's state for one peer: the attempt, the sessions, the timers.
