@@ -13,20 +13,18 @@ import {
 } from '@weft/base'
 import type { DatapathCommand, DatapathReport, DirectPath, PeerMeters } from '@weft/datapath'
 import type { MeshNames } from '@weft/dns'
-import type { FilterRule } from '@weft/filter'
 import type { CryptoProvider, MeshId } from '@weft/keys'
-import { isStun, probeSender, Reflexive } from '@weft/traversal'
+import { isStun, probeSender } from '@weft/traversal'
 import { ReceiverIndices } from '@weft/wireguard'
-import { collisionsOf, directPaths, MAX_ENDPOINTS, ownEndpoints } from './endpoints.ts'
-import { areSameRules } from './filter-rules.ts'
-import { interfaceSettings } from './interface-settings.ts'
 import { LocalKeys } from './local-keys.ts'
 import { Membership } from './membership.ts'
 import type { MembershipHost } from './membership-host.ts'
 import type { NodeDropReason, NodeInput, NodeOutput, ProvenPeer } from './node-interface.ts'
-import type { NetworkStatus, NodeStatus } from './node-status.ts'
+import type { NodeStatus } from './node-status.ts'
+import { OwnEndpoints } from './own-endpoints.ts'
 import { PeerIndices } from './peer-indices.ts'
 import { Pings } from './pings.ts'
+import { SharedSettings } from './shared-settings.ts'
 import type { StoredMembership } from './stored-membership.ts'
 import { UnderlaySockets } from './underlay-sockets.ts'
 
@@ -46,20 +44,13 @@ export class Node implements Core<NodeInput, NodeOutput> {
   readonly #sockets: UnderlaySockets
   readonly #pings: Pings
   readonly #localKeys = new LocalKeys()
-  readonly #reflexive: Reflexive
-  readonly #stunServers = new Map<MeshId, readonly Endpoint[]>()
+  readonly #endpoints: OwnEndpoints
+  readonly #settings: SharedSettings
   readonly #receiverIndices: ReceiverIndices
   readonly #outputs: NodeOutput[] = []
   readonly #drops = new Map<NodeDropReason, number>()
-  #localAddresses: readonly IpAddress[] = []
   #now: Now | undefined
   #isShapeChanged = false
-  #isStunAwaited = false
-  /** As last told, to tell only what differs. */
-  #toldRules: readonly FilterRule[] | undefined
-  #toldSettings = ''
-  #toldResolvers = ''
-  #toldCollisions = ''
   #names: readonly MeshNames[] | undefined
 
   constructor(options: { readonly crypto: CryptoProvider; readonly random: Random; readonly meters: PeerMeters }) {
@@ -67,10 +58,12 @@ export class Node implements Core<NodeInput, NodeOutput> {
     this.#sockets = new UnderlaySockets(emit, options.random)
     this.#pings = new Pings(emit, options.random)
     this.#receiverIndices = new ReceiverIndices(options.random)
-    this.#reflexive = new Reflexive({
+    this.#settings = new SharedSettings(emit)
+    this.#endpoints = new OwnEndpoints({
       random: options.random,
-      send: (server, datagram) => this.#askStun(server, datagram),
-      isLocal: (address) => this.#localAddresses.includes(address),
+      sockets: this.#sockets,
+      emit,
+      meshPrefixes: () => this.#meshPrefixes(),
     })
     this.#host = {
       ...options,
@@ -79,8 +72,8 @@ export class Node implements Core<NodeInput, NodeOutput> {
       takeReceiverIndex: () => this.#receiverIndices.take(this.#instant()),
       underlay: this.#sockets,
       meshPrefixes: () => this.#meshPrefixes(),
-      ownEndpoints: () => this.#ownEndpoints(this.#reflexive.endpoints()),
-      refreshEndpoints: () => this.#reflexive.refresh(this.#instant()),
+      ownEndpoints: () => this.#endpoints.all(),
+      refreshEndpoints: () => this.#endpoints.reflexive.refresh(this.#instant()),
       sendOnLan: (datagram) => emit({ kind: 'send-on-lan', datagram }),
       seenAs: (observed, by) => this.#seenAs(observed, by),
       countDrop: (reason) => this.#countDrop(reason),
@@ -104,7 +97,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   wake(now: Now): void {
     this.#now = now
     this.#pings.wake(now.instant)
-    this.#reflexive.wake(now.instant)
+    this.#endpoints.reflexive.wake(now.instant)
     for (const membership of this.#memberships.values()) membership.wake(now)
     this.#tellChanges()
   }
@@ -116,7 +109,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   nextTimeout(): Instant | undefined {
     return earliest(
       this.#pings.nextTimeout(),
-      this.#reflexive.nextTimeout(),
+      this.#endpoints.reflexive.nextTimeout(),
       ...[...this.#memberships.values()].map((each) => each.nextTimeout()),
     )
   }
@@ -124,14 +117,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
   /** The membership of that mesh as it stands, or of the only one. */
   status(now: Now, mesh?: MeshId): NodeStatus | undefined {
     const membership = mesh === undefined ? [...this.#memberships.values()][0] : this.#memberships.get(mesh)
-    return membership?.status(
-      {
-        port: this.#sockets.port,
-        endpoints: this.#ownEndpoints(this.#reflexive.endpoints()),
-        network: this.#network(),
-      },
-      now,
-    )
+    const { port } = this.#sockets
+    const underlay = { port, endpoints: this.#endpoints.all(), network: this.#endpoints.network() }
+    return membership?.status(underlay, now)
   }
 
   /** The peer that somebody means, where it proved itself: one of now, or one that left and was not revoked. */
@@ -179,8 +167,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#onLocalAddresses(input.addresses, now)
         return
       case 'ask-stun':
-        this.#isStunAwaited = true
-        this.#reflexive.ask(now.instant)
+        this.#endpoints.askStun(now.instant)
         return
       case 'network-changed':
         this.#onNetworkChanged(now)
@@ -198,8 +185,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
         this.#memberships.get(input.mesh)?.routes.onAbsent(input.relay, input.node, now)
         return
       case 'stun-servers':
-        this.#stunServers.set(input.mesh, input.servers)
-        this.#reflexive.setServers([...this.#stunServers.values()].flat(), now.instant)
+        this.#endpoints.setStunServers(input.mesh, input.servers, now.instant)
         return
       case 'report':
         this.#onReport(input.report, now)
@@ -269,7 +255,7 @@ export class Node implements Core<NodeInput, NodeOutput> {
   }
 
   #onStun(datagram: Uint8Array, from: Endpoint, now: Now): void {
-    const heard = this.#reflexive.onDatagram(datagram, from)
+    const heard = this.#endpoints.reflexive.onDatagram(datagram, from)
     if (heard === 'unasked') this.#countDrop('stun-unasked')
     if (heard !== 'changed') return
     for (const { routes } of this.#memberships.values()) routes.onOwnEndpoints(now)
@@ -277,14 +263,9 @@ export class Node implements Core<NodeInput, NodeOutput> {
   }
 
   #seenAs(observed: Endpoint, by: Endpoint): void {
-    if (this.#now === undefined || !this.#reflexive.onObserved(observed, by)) return
+    if (this.#now === undefined || !this.#endpoints.reflexive.onObserved(observed, by)) return
     for (const { routes } of this.#memberships.values()) routes.onOwnEndpoints(this.#now)
     this.#publish()
-  }
-
-  #askStun(server: Endpoint, datagram: Uint8Array): void {
-    const [path] = directPaths([server], this.#sockets, this.#meshPrefixes())
-    if (path !== undefined) this.#command({ kind: 'send-datagram', path, datagram })
   }
 
   #countDrop(reason: NodeDropReason): void {
@@ -324,39 +305,24 @@ export class Node implements Core<NodeInput, NodeOutput> {
   }
 
   #onLocalAddresses(addresses: readonly IpAddress[], now: Now): void {
-    if (addresses.join() === this.#localAddresses.join()) return
-    this.#localAddresses = addresses
-    this.#tellCollisions()
+    if (!this.#endpoints.setLocalAddresses(addresses)) return
     this.#onNetworkChanged(now)
     this.#publish()
   }
 
   #onNetworkChanged(now: Now): void {
-    this.#reflexive.ask(now.instant)
+    this.#endpoints.reflexive.ask(now.instant)
     for (const membership of this.#memberships.values()) membership.onNetworkChanged(now)
   }
 
   #onListening(now: Now): void {
     this.#isShapeChanged = true
-    this.#reflexive.ask(now.instant)
+    this.#endpoints.reflexive.ask(now.instant)
     this.#publish()
   }
 
-  #collisions(): readonly IpAddress[] {
-    return collisionsOf(this.#localAddresses, this.#meshPrefixes())
-  }
-
-  /** Once for what is new. */
-  #tellCollisions(): void {
-    const collisions = this.#collisions().join()
-    if (collisions === this.#toldCollisions) return
-    this.#toldCollisions = collisions
-    if (collisions !== '')
-      this.#emit({ kind: 'log', level: 'warn', event: 'local network collides with the mesh', fields: {} })
-  }
-
   #publish(): void {
-    const endpoints = this.#ownEndpoints(this.#reflexive.stableEndpoints())
+    const endpoints = this.#endpoints.stable()
     if (this.#sockets.port === undefined) return
     for (const membership of this.#memberships.values()) {
       if (membership.coordinator?.state !== 'connected' || membership.published === endpoints.join()) continue
@@ -401,40 +367,15 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   /** Filter and interface are everyone's, so they are told at the end of an input, once. */
   #tellChanges(): void {
-    if (this.#isStunAwaited && this.#reflexive.isSettled) {
-      this.#isStunAwaited = false
-      this.#emit({ kind: 'stun-settled' })
-    }
+    this.#endpoints.tellSettled()
     if (!this.#isShapeChanged) return
     this.#isShapeChanged = false
-    this.#tellFilter()
-    this.#tellResolvers()
-    this.#tellCollisions()
-    if (this.#sockets.port !== undefined) this.#tellInterface()
+    const memberships = [...this.#memberships.values()]
+    this.#settings.tellFilter(memberships)
+    this.#settings.tellResolvers(memberships)
+    this.#endpoints.tellCollisions()
+    if (this.#sockets.port !== undefined) this.#settings.tellInterface(memberships)
     this.#publish()
-  }
-
-  #tellFilter(): void {
-    const rules = [...this.#memberships.values()].flatMap((membership) => membership.filterRules())
-    if (this.#toldRules !== undefined && areSameRules(rules, this.#toldRules)) return
-    this.#toldRules = rules
-    this.#command({ kind: 'set-filter', rules })
-  }
-
-  /** There this machine asks for names; `Resolver` answers, beside the node. */
-  #tellResolvers(): void {
-    const addresses = [...this.#memberships.values()].flatMap(({ resolvers }) => resolvers)
-    if (addresses.join() === this.#toldResolvers) return
-    this.#toldResolvers = addresses.join()
-    this.#command({ kind: 'set-node-addresses', addresses })
-  }
-
-  #tellInterface(): void {
-    const settings = interfaceSettings([...this.#memberships.values()])
-    const told = JSON.stringify(settings)
-    if (told === this.#toldSettings) return
-    this.#toldSettings = told
-    this.#emit({ kind: 'configure-interface', settings })
   }
 
   #tellLocalKeys(): void {
@@ -443,18 +384,6 @@ export class Node implements Core<NodeInput, NodeOutput> {
 
   #meshPrefixes(): readonly Prefix[] {
     return [...this.#memberships.values()].flatMap(({ prefixes }) => prefixes)
-  }
-
-  #ownEndpoints(seen: readonly Endpoint[]): readonly Endpoint[] {
-    const own = ownEndpoints(this.#localAddresses, this.#sockets, this.#meshPrefixes())
-    return [...new Set([...seen, ...own])].slice(0, MAX_ENDPOINTS)
-  }
-
-  #network(): NetworkStatus {
-    const reflexive = this.#reflexive
-    const [v4, v6] = [reflexive.mapping(4), reflexive.mapping(6)]
-    const settled = reflexive.isSettled
-    return { v4, v6, seen: reflexive.endpoints(), settled, collisions: this.#collisions() }
   }
 
   #instant(): Instant {
