@@ -243,3 +243,18 @@ export class ClientWorld {
     } else this.heard.push(message)
   }
 }
+
+export function connected(options: { subscribes?: boolean; answered?: boolean } = {}): ClientWorld {
+  const world = new ClientWorld({ subscribes: options.subscribes ?? true })
+  world.tell({ kind: 'start' })
+  assert.ok(world.isConnected)
+  if (options.answered !== false && options.subscribes !== false) world.answer({ result: {} })
+  world.outputs.length = 0
+  return world
+}
+
+export function lastParams(world: ClientWorld): object {
+  const request = world.heard.at(-1)
+  assert.ok(request?.type === 'request')
+  return request.params
+}
