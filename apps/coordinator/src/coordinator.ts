@@ -1,16 +1,4 @@
-import {
-  type Alarm,
-  type Clock,
-  CoreRunner,
-  type Duration,
-  type Endpoint,
-  type IpAddress,
-  invariant,
-  type Logger,
-  type Prefix,
-  type Random,
-  toBase64,
-} from '@weft/base'
+import { type Clock, CoreRunner, type Endpoint, invariant, type Logger, type Prefix, toBase64 } from '@weft/base'
 import type { NetmapRecord, Params } from '@weft/coordinator-protocol'
 import { meshPrefix } from '@weft/identity'
 import {
@@ -24,6 +12,7 @@ import {
 import { systemAlarm } from '@weft/linux'
 import type { DeviceRow, RecordRow, RevocationRow, StoreTransaction } from '@weft/storage'
 import { type BringBackWish, bringBack } from './bring-back.ts'
+import type { Caller, CoordinatorOptions } from './coordinator-interface.ts'
 import { type JoinWish, join, secondsOf } from './join.ts'
 import type { MeshFiles } from './mesh-files.ts'
 import { MeshLinks } from './mesh-links.ts'
@@ -36,12 +25,6 @@ import { notedOf, noteSource, publish } from './publish.ts'
 import { Refusal } from './refusal.ts'
 import { type Removal, type RevokingPlace, removeDevice, takeRevocations } from './revoking.ts'
 import { WriteQueue } from './write-queue.ts'
-
-/** Who asks, as the channel proves. */
-export interface Caller {
-  readonly channelKey: PublicKey<'channel'>
-  readonly source: IpAddress | undefined
-}
 
 /**
  * The mesh and everything that can be asked of it. There is one writer: each change is a transaction, then a new snapshot,
@@ -66,25 +49,7 @@ export class Coordinator {
   readonly #revoked = new Map<NodeId, string>()
   #expecting: NodeJS.Timeout | undefined
 
-  constructor(options: {
-    readonly files: MeshFiles
-    readonly state: MeshState
-    readonly tell: (output: FeedOutput) => void
-    /** Closes the channel of a device that was removed; it is told the revocation, base64, where there is one. */
-    readonly disconnect: (node: NodeId, revocation: string | undefined) => void
-    /** What is known to be revoked: all at first, then what is new. */
-    readonly onRevoked?: (revocations: readonly Uint8Array[]) => void
-    /** Closes the channel of a device that is known by another channel key now. */
-    readonly onRekeyed: (node: NodeId) => void
-    readonly crypto: CryptoProvider
-    readonly random: Random
-    readonly clock: Clock
-    readonly logger: Logger
-    /** How long devices that were online have to come back before their peers are told that they are gone. */
-    readonly returning: Duration
-    /** The system's where it is left away. */
-    readonly alarm?: Alarm
-  }) {
+  constructor(options: CoordinatorOptions) {
     const { files, state, tell, crypto, random, clock, logger, returning } = options
     this.#files = files
     this.#disconnect = options.disconnect
