@@ -20,7 +20,7 @@ export function addServe(program: Command): void {
     .option('--mesh <file>', 'of --only relay: what weft relay describe printed; - reads standard input')
     .option('--range <prefix>', 'IPv4 addresses of a new mesh (default: a random /18 of 100.64.0.0/10)', parseRange)
     .option('--no-node', 'only the coordinator')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(tun())
     .addOption(port())
     .addOption(noDns())

@@ -5,7 +5,7 @@ import { examples, json, noDns, port, socket, state, tun, verb } from './verb.ts
 export function addUp(program: Command): void {
   verb(program, 'up', 'Join a mesh with a link, or reconnect')
     .argument('[link]', 'the join link; - reads it from standard input')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(state('state of the agent, where one is started'))
     .addOption(tun())
     .addOption(port())
@@ -20,7 +20,7 @@ export function addUp(program: Command): void {
 
 export function addDown(program: Command): void {
   verb(program, 'down', 'Take the network away; the device stays a member')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(json('one line: state'))
     .addHelpText('after', examples('sudo weft down'))
     .action(async (options) => (await import('./verbs/down.ts')).down(options))
@@ -28,7 +28,7 @@ export function addDown(program: Command): void {
 
 export function addStatus(program: Command): void {
   verb(program, 'status', 'Show this device, the coordinator and all peers')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .option('-w, --watch', 'again every second, until Ctrl-C')
     .addOption(json('one line: self, coordinator, relay, peers'))
     .addHelpText('after', examples('weft status', 'weft status --watch', 'weft status --json'))
@@ -37,7 +37,7 @@ export function addStatus(program: Command): void {
 
 export function addPeers(program: Command): void {
   verb(program, 'peers', 'List the peers with all their addresses')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(json('one line: peers'))
     .addHelpText('after', examples('weft peers', 'weft peers --json'))
     .action(async (options) => (await import('./verbs/peers.ts')).peers(options))
@@ -49,7 +49,7 @@ export function addPing(program: Command): void {
     .option('-c, --count <n>', 'how many, then end (default: until Ctrl-C)', parseCount)
     .option('--until-direct', 'end with the first answer by a direct path; without one, fail after --count')
     .addOption(new Option('-i, --interval <seconds>', 'between two').argParser(parseInterval).default(1000, '1'))
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(json('one line for each answer, then a summary'))
     .addHelpText(
       'after',
@@ -60,7 +60,7 @@ export function addPing(program: Command): void {
 
 export function addNetcheck(program: Command): void {
   verb(program, 'netcheck', 'Look at what stands between this device and the others')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(json('one line: v4, v6, seen, addresses, relay, portal, portalPage, onlyHttp'))
     .addHelpText('after', examples('weft netcheck', 'weft netcheck --json'))
     .action(async (options) => (await import('./verbs/netcheck.ts')).netcheck(options))
@@ -68,7 +68,7 @@ export function addNetcheck(program: Command): void {
 
 export function addRotateKey(program: Command): void {
   verb(program, 'rotate-key', 'Give this device new keys, all but its identity')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(json('one line: published, reason'))
     .addHelpText('after', examples('sudo weft rotate-key', 'sudo weft rotate-key --json'))
     .action(async (options) => (await import('./verbs/rotate-key.ts')).rotateKey(options))
@@ -77,7 +77,7 @@ export function addRotateKey(program: Command): void {
 export function addTrust(program: Command): void {
   verb(program, 'trust', 'Agree that a name or address has moved to another device')
     .argument('<peer>', 'the device that claims it: a name, address or id')
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(json('one line: id, name, owner, moved'))
     .addHelpText('after', examples('sudo weft trust laptop', 'sudo weft trust 0f1e2d3c4b5a69788796a5b4c3d2e1f0'))
     .action(async (peer, options) => (await import('./verbs/trust.ts')).trust(peer, options))
@@ -87,7 +87,7 @@ export function addBugreport(program: Command): void {
   verb(program, 'bugreport', 'Pack what a maintainer needs, without names, addresses or keys')
     .argument('[file]', 'to write; - for standard output (default: weft-bugreport-DATE.txt)')
     .addOption(state('state of the agent, for the end of its log'))
-    .addOption(socket('the agent’s socket'))
+    .addOption(socket())
     .addOption(json('one line: file'))
     .addHelpText('after', examples('sudo weft bugreport', 'sudo weft bugreport - | less'))
     .action(async (file, options) => (await import('./verbs/bugreport.ts')).bugreport(file, options))

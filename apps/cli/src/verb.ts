@@ -25,7 +25,7 @@ export const state = (what = 'state directory (default: /var/lib/weft as root, e
   new Option('--state <dir>', what)
 export const coordinatorState = (): Option =>
   new Option('--state <dir>', 'ask the running weft serve of this state directory instead of the agent')
-export const socket = (what: string): Option =>
+export const socket = (what = 'the agent’s socket'): Option =>
   new Option('--socket <path>', `${what} (default: $WEFT_SOCKET, /run/weft/agent.sock)`)
 export const tun = (): Option =>
   new Option('--tun <name>', 'name of the network interface (default: weft0)').argParser(parseInterfaceName)
