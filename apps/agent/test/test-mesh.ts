@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -127,4 +128,18 @@ export class TestAgent {
     }
     throw new Error(`it did not come to pass: ${JSON.stringify(await this.status())}`)
   }
+}
+
+export function hasEndpoint(peers: readonly { readonly path: { readonly kind: string } }[]): boolean {
+  return peers.every(({ path }) => path.kind !== 'none')
+}
+
+export async function refused(promise: Promise<unknown>, code: string): Promise<Error> {
+  let thrown: unknown
+  await promise.catch((error: unknown) => {
+    thrown = error
+  })
+  assert.ok(thrown instanceof Error && 'code' in thrown, `expected ${code}, and it was ${thrown}`)
+  assert.equal(thrown.code, code, thrown.message)
+  return thrown
 }
