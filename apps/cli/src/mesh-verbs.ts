@@ -1,6 +1,5 @@
 import { Argument, type Command, Option } from 'commander'
-import { collectTag, collectUrl, parseRecordType, RECORD_TYPES } from './arguments.ts'
-import { parseExpiry } from './duration.ts'
+import { collectTag, collectUrl, parseExpiry, parseRecordType, RECORD_TYPES } from './arguments.ts'
 import { coordinatorState, examples, json, socket, verb } from './verb.ts'
 
 const HOURS_24 = 86_400

@@ -1,7 +1,7 @@
 import { type Command, Option, type OutputConfiguration } from 'commander'
 import { parseInterfaceName, parseListen, parsePort } from './arguments.ts'
+import { usageLine } from './failure.ts'
 import { complain } from './terminal.ts'
-import { usageLine } from './usage-line.ts'
 
 /** Other settings, like `exitOverride`, are the parent's. */
 export function verb(parent: Command, name: string, description: string): Command {

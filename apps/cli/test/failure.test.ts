@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Logger } from '@weft/base'
-import { CliError, failureLine } from '../src/failure.ts'
+import { CliError, failureLine, usageLine } from '../src/failure.ts'
 import { lineLogger } from '../src/line-logger.ts'
-import { usageLine } from '../src/usage-line.ts'
 
 test('an error that a user can mend is its own message', () => {
   assert.equal(failureLine(new CliError('x', 'what: why; what to do')), 'weft: what: why; what to do')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { InvalidArgumentError } from 'commander'
-import { parseExpiry } from '../src/duration.ts'
+import { parseExpiry } from '../src/arguments.ts'
 
 test('a number with a unit is that many seconds', () => {
   const table: readonly (readonly [string, number])[] = [
