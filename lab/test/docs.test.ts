@@ -17,6 +17,7 @@ const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/
 const notRun: readonly (readonly [RegExp, string])[] = [
   [/^npm start$/, 'it is ./weft serve, which runs here as the coordinator'],
   [/^npm (test|run check|run test:long)$/, 'this test is a part of it'],
+  [/^npm run fuzz$/, 'it takes half an hour; npm test runs a sample of each'],
   [/^npm run format$/, 'it would rewrite the checkout that is being tested'],
   [/^(sudo )?weft service /, 'it needs systemd as the first process; its own tests run what a unit holds'],
   [/^sudo weft root |--root FILE$/, 'they move the root key off the server for good; root.test.ts does it'],
