@@ -25,25 +25,13 @@ const benches: Readonly<Record<string, Bench>> = {
   throughput: plain(benchThroughput),
 }
 
-const { values, positionals } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    json: { type: 'string' },
-    only: { type: 'string' },
-    wire: { type: 'string' },
-    profile: { type: 'string' },
-  },
-  allowPositionals: true,
-})
+const USAGE = `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}; engines, paths and relay also take --only, engines --wire and --profile DIRECTORY`
+
+const { values, positionals } = asked()
 const [name = ''] = positionals
 const bench = benches[name]
 const rounds = Number(values.rounds)
-if (bench === undefined || !Number.isInteger(rounds) || rounds < 1) {
-  console.error(
-    `usage: npm run bench NAME [-- --rounds N --json FILE]; NAME is one of ${Object.keys(benches).join(', ')}; engines, paths and relay also take --only, engines --wire and --profile DIRECTORY`,
-  )
-  process.exit(2)
-}
+if (bench === undefined || !Number.isInteger(rounds) || rounds < 1) refuse()
 
 const options: BenchOptions = {
   rounds,
@@ -58,4 +46,26 @@ console.log(`${machine}, ${rounds} rounds, ${load}`)
 const report = await bench(options)
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ bench: name, command, machine, load, rounds, ...report }, null, 2)}\n`)
+}
+
+function asked() {
+  try {
+    return parseArgs({
+      options: {
+        rounds: { type: 'string', default: '5' },
+        json: { type: 'string' },
+        only: { type: 'string' },
+        wire: { type: 'string' },
+        profile: { type: 'string' },
+      },
+      allowPositionals: true,
+    })
+  } catch {
+    return refuse()
+  }
+}
+
+function refuse(): never {
+  console.error(USAGE)
+  process.exit(2)
 }
