@@ -86,6 +86,8 @@ describe('names', { skip, timeout: 900_000 }, () => {
         await up((await mesh.createLink()).link)
         await findsBob('bob')
         assert.notEqual(await way.state(), untouched)
+        // A manager that does not know of the interface's IPv6 switches it off.
+        assert.equal((await machine.run('ping', '-c', '1', '-W', '5', bob.v6)).code, 0)
       })
 
       claim('follow a rename', async () => {

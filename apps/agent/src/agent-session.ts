@@ -2,10 +2,10 @@ import {
   type Clock,
   type Duration,
   type Endpoint,
-  type Family,
   type IpAddress,
   invariant,
   type Logger,
+  type Prefix,
   toBase64,
   type WallTime,
 } from '@weft/base'
@@ -263,8 +263,8 @@ export class AgentSession implements NodeOwner {
       .catch((error: unknown) => this.#options.logger.debug('endpoints not told', { reason: messageOf(error) }))
   }
 
-  onConfigured(families: ReadonlySet<Family>): void {
-    this.#names.configured(this.#options.device.name, families)
+  onConfigured(addresses: readonly Prefix[]): void {
+    this.#names.configured(this.#options.device.name, addresses)
   }
 
   sendByRelay({ mesh, relay, to, run }: Extract<NodeOutput, { kind: 'send-by-relay' }>): void {

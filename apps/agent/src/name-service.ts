@@ -1,4 +1,4 @@
-import { type Clock, CoreRunner, type Family, familyOf, type IpAddress, type Logger } from '@weft/base'
+import { type Clock, CoreRunner, familyOf, type IpAddress, type Logger, type Prefix } from '@weft/base'
 import { systemRandom } from '@weft/crypto'
 import {
   type MeshNames,
@@ -35,7 +35,7 @@ export class NameService {
   readonly #client: DnsClient
   readonly #setup: NameServiceSetup | undefined
   #state = NOT_SET_UP
-  #families: ReadonlySet<Family> = new Set()
+  #addresses: readonly Prefix[] = []
   #wanted = ''
   #turn: Promise<void> = Promise.resolve()
   #isClosed = false
@@ -73,15 +73,16 @@ export class NameService {
   }
 
   /**
-   * The interface has its addresses, of these families: the machine's resolver is told whom to ask, where that is not what it was
+   * The interface has its addresses: the machine's resolver is told whom to ask, where that is not what it was
    * told last. A program that is told of an address which it cannot reach waits for it in vain.
    */
-  configured(interfaceName: string, families: ReadonlySet<Family>): void {
-    this.#families = families
+  configured(interfaceName: string, addresses: readonly Prefix[]): void {
+    this.#addresses = addresses
     const [names] = this.#directory.names()
     if (names === undefined || this.#setup === undefined || this.#isClosed) return
     const wanted = {
       interfaceName,
+      addresses,
       nameservers: this.#reachable(names),
       searchDomain: names.domain,
       reverseDomains: reverseDomains(names.prefixes),
@@ -115,7 +116,7 @@ export class NameService {
   }
 
   #reachable({ resolvers }: MeshNames): readonly IpAddress[] {
-    return resolvers.filter((address) => this.#families.has(familyOf(address)))
+    return resolvers.filter((resolver) => this.#addresses.some((own) => familyOf(own) === familyOf(resolver)))
   }
 
   #tell(input: ResolverInput): void {

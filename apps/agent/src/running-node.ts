@@ -4,11 +4,10 @@ import {
   CoreRunner,
   type Duration,
   type Endpoint,
-  type Family,
-  familyOf,
   type Instant,
   type IpAddress,
   type Logger,
+  type Prefix,
   type WallTime,
 } from '@weft/base'
 import type { Netmap, NetmapChange } from '@weft/coordinator-protocol'
@@ -57,8 +56,8 @@ export interface NodeOwner {
   keepRelays(mesh: MeshId, relays: readonly NodeId[]): void
   /** The machine's network is another: other addresses, another way out, or it slept. */
   onNetworkChanged(addresses: readonly IpAddress[]): void
-  /** The interface has what the node wants it to have, with addresses of these families: not of IPv6 where the machine has none. */
-  onConfigured(families: ReadonlySet<Family>): void
+  /** The interface has what the node wants it to have, with these addresses: not of IPv6 where the machine has none. */
+  onConfigured(addresses: readonly Prefix[]): void
   /** The node cannot go on. */
   onFailed(error: AgentError): void
 }
@@ -287,7 +286,7 @@ export class RunningNode {
     if (leftOut.length > 0) this.#logger.warn('no IPv6 on this machine', { addressesLeftOut: leftOut.length })
     if (settings.addresses.length === 0) return
     this.#becameReady()
-    this.#owner.onConfigured(new Set(settings.addresses.filter((address) => !leftOut.includes(address)).map(familyOf)))
+    this.#owner.onConfigured(settings.addresses.filter((address) => !leftOut.includes(address)))
   }
 
   #onFailed(error: AgentError): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { type Endpoint, type Family, type IpAddress, type Prefix, silentLogger } from '@weft/base'
+import { type Endpoint, type IpAddress, type Prefix, silentLogger } from '@weft/base'
 import type { MeshNames, NameServiceSetup, NameServiceState, WantedNameService } from '@weft/dns'
 import { systemClock } from '@weft/linux'
 import { udpPacket } from '@weft/testing'
@@ -11,7 +11,7 @@ import { NameService } from '../src/name-service.ts'
 const OWN = '100.96.64.1' as IpAddress
 const RESOLVER = '100.96.64.53' as IpAddress
 const HEADERS = 28
-const BOTH: ReadonlySet<Family> = new Set([4, 6])
+const BOTH = [`${OWN}/32` as Prefix, 'fd12:3456:789a::1/128' as Prefix]
 
 const mesh: MeshNames = {
   domain: 'weft',
@@ -32,8 +32,8 @@ test('the machine’s resolver is told once, and put back at the end', async () 
   assert.equal(machine.applied.length, 1)
   const [wanted] = machine.applied
   assert.deepEqual(
-    [wanted?.interfaceName, wanted?.searchDomain, wanted?.nameservers],
-    ['weft0', 'weft', mesh.resolvers],
+    [wanted?.interfaceName, wanted?.addresses, wanted?.searchDomain, wanted?.nameservers],
+    ['weft0', BOTH, 'weft', mesh.resolvers],
   )
   assert.deepEqual(wanted?.reverseDomains.slice(0, 2), ['64.96.100.in-addr.arpa', '65.96.100.in-addr.arpa'])
   assert.equal(machine.removed, 1)
@@ -41,7 +41,7 @@ test('the machine’s resolver is told once, and put back at the end', async () 
 
 test('a machine without IPv6 is told of no resolver there', async () => {
   const machine = new TestMachine()
-  machine.service.configured('weft0', new Set([4]))
+  machine.service.configured('weft0', BOTH.slice(0, 1))
   assert.deepEqual(machine.service.status()?.resolvers, [RESOLVER])
   machine.service.configured('weft0', BOTH)
   assert.deepEqual(machine.service.status()?.resolvers, mesh.resolvers)

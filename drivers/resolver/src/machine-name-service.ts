@@ -1,4 +1,5 @@
-import type { Clock, Logger } from '@weft/base'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Clock, IpAddress, Logger } from '@weft/base'
 import {
   asksFirst,
   chooseWay,
@@ -26,6 +27,9 @@ const LOOK_EVERY = 2_000
 const LOOKS_PER_QUESTION = 8
 /** Looks at each of which they are asked, at first and in another network: services start, and a lease comes, a little later. */
 const EAGER_LOOKS = 5
+/** In ms: NetworkManager has written the file, or leaves it as it is; how often it is looked for that. */
+const WRITTEN_WITHIN = 1_000
+const WRITTEN_LOOK_EVERY = 50
 
 type SetUpWay = Exclude<NameServiceWay, 'none'>
 
@@ -126,8 +130,10 @@ export class MachineNameService implements NameServiceSetup {
       await this.#putBack().catch(() => undefined)
       return { way: 'none', reason: reasonOf(error), upstreams: [] }
     } finally {
-      this.#settled = readResolvConf(this.#path)?.text
-      this.#lastLook = this.#settled
+      this.#lastLook = readResolvConf(this.#path)?.text
+      const kept = this.#aside.read()
+      // Who wrote it at the same time is answered at the next look.
+      this.#settled = kept?.way === 'resolv.conf' ? kept.written : this.#lastLook
     }
   }
 
@@ -152,8 +158,20 @@ export class MachineNameService implements NameServiceSetup {
   /** What managed the file before writes it once more when weft leaves it; who wrote it since is not to lose by that. */
   async #changeTo(way: SetUpWay, { nameservers }: WantedNameService): Promise<void> {
     const text = readResolvConf(this.#path)?.text
+    const isTold = this.#aside.read()?.way === 'networkmanager'
     await this.#putBack()
-    if (way === 'resolv.conf' && text !== undefined && !asksFirst(text, nameservers)) writeResolvConf(this.#path, text)
+    if (way !== 'resolv.conf' || text === undefined || asksFirst(text, nameservers)) return
+    if (isTold) await this.#untilRewritten(text, nameservers)
+    writeResolvConf(this.#path, text)
+  }
+
+  /** NetworkManager answers before it writes, and may write of one family first. */
+  async #untilRewritten(text: string, nameservers: readonly IpAddress[]): Promise<void> {
+    for (let waited = 0; waited < WRITTEN_WITHIN; waited += WRITTEN_LOOK_EVERY) {
+      const found = readResolvConf(this.#path)?.text
+      if (found !== undefined && found !== text && !asksFirst(found, nameservers)) return
+      await pause(WRITTEN_LOOK_EVERY)
+    }
   }
 
   async #putBack(): Promise<void> {

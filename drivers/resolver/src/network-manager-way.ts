@@ -25,13 +25,17 @@ export function networkManagerWay(run: RunCommand): SetupWay {
     ...settings,
   ]
   return {
-    apply: async ({ interfaceName, nameservers, searchDomain }) => {
+    apply: async ({ interfaceName, addresses, nameservers, searchDomain }) => {
       await untilActivated(run, interfaceName)
       const search = [...new Set([searchDomain, ...(await searchedElsewhere(run))])].join(' ')
       const families = ([4, 6] as const).flatMap((family) => {
         const dns = nameservers.filter((address) => familyOf(address) === family).join(' ')
         // Where the machine does not speak the family, a nameserver there is refused together with all others.
-        return dns === '' ? [] : settingsOf(family, dns, search, ALONE)
+        if (dns === '') return []
+        // It may have found the interface before the kernel told it of IPv6, and would then refuse all and switch IPv6 off there.
+        const own = addresses.filter((address) => familyOf(address) === family).join(',')
+        const has = [`ipv${family}.method`, 'manual', `ipv${family}.addresses`, own]
+        return [...has, ...settingsOf(family, dns, search, ALONE)]
       })
       await succeed(run, modify(interfaceName, families))
     },
@@ -40,7 +44,7 @@ export function networkManagerWay(run: RunCommand): SetupWay {
       return upstreamsIn(asNameservers(listed), nameservers)
     },
     remove: async (interfaceName) => {
-      for (const family of [4, 6] as const) await run(modify(interfaceName, settingsOf(family, '', '', '0')))
+      await run(modify(interfaceName, [...settingsOf(4, '', '', '0'), ...settingsOf(6, '', '', '0')]))
     },
   }
 }

@@ -1,9 +1,11 @@
-import type { Endpoint, IpAddress } from '@weft/base'
+import type { Endpoint, IpAddress, Prefix } from '@weft/base'
 
 /** What the machine's resolver is to do while weft is up. */
 export interface WantedNameService {
   /** The interface whose packets reach the mesh's resolver. */
   readonly interfaceName: string
+  /** The interface's own, `100.64.0.2/32`. */
+  readonly addresses: readonly Prefix[]
   /** The mesh's resolver; port 53. */
   readonly nameservers: readonly IpAddress[]
   /** Names below it are the mesh's, and a name without a dot is looked for in it: `weft`. */

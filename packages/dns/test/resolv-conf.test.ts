@@ -13,7 +13,7 @@ import {
 } from '../src/index.ts'
 
 const own = ['100.99.0.53' as IpAddress, 'fd00::53' as IpAddress]
-const wanted = { interfaceName: 'weft0', nameservers: own, searchDomain: 'weft', reverseDomains: [] }
+const wanted = { interfaceName: 'weft0', addresses: [], nameservers: own, searchDomain: 'weft', reverseDomains: [] }
 const before =
   '# by hand\nnameserver 192.0.2.1\nnameserver fe80::1%eth0\ndomain old\nsearch example.org weft\noptions edns0 timeout:2\n'
 
