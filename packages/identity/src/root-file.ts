@@ -90,7 +90,7 @@ export function signerIn(
 
 /** The lines between the title and the checksum. */
 function contentOf(text: string, crypto: CryptoProvider): string {
-  const format = text.length > MAX_ROOT_FILE_LENGTH ? undefined : /^weft root file (\d{1,3})\n/.exec(text)
+  const format = text.length > MAX_ROOT_FILE_LENGTH ? undefined : /^weft root file ([1-9]\d{0,2})\n/.exec(text)
   if (!format)
     throw new IdentityError(
       'root-file-malformed',

@@ -76,6 +76,8 @@ test('a root file whose parts do not belong together is refused, whatever its ch
 test('what is no root file, or is of a newer weft, is told so', () => {
   for (const no of ['', 'weft://AAAA', '{}', 'weft root file one\n', text.repeat(2_000)])
     assert.throws(() => readRootFile(no, crypto), refused('root-file-malformed', 'root-file-damaged'))
+  for (const format of ['0', '00', '01'])
+    assert.throws(() => readRootFile(changed('file 1', `file ${format}`), crypto), refused('root-file-malformed'))
   assert.throws(() => readRootFile(text.replace('file 1', 'file 2'), crypto), refused('root-file-newer'))
 })
 
