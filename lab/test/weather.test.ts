@@ -10,6 +10,8 @@ import { program } from './programs/index.ts'
 
 const MEGABYTE = 1024 * 1024
 const BYTES = 8 * MEGABYTE
+/** To the relay and back, at both ends: a probe and the next may both be lost. */
+const ONE_EXCURSION = 4
 
 for (const [what, weather] of [
   ['lossy', { delay: 15, loss: 0.03 }],
@@ -37,7 +39,7 @@ for (const [what, weather] of [
       await alice.ping(bob.v4, 100, 0.2)
       const changes = changesOf(alice, bob) - before
       context.diagnostic(`${mbps.toFixed(2)} Mb/s, ${changes} changes of path`)
-      assert.ok(changes <= 2, `the path changed ${changes} times`)
+      assert.ok(changes <= ONE_EXCURSION, `the path changed ${changes} times`)
       await endsUp(alice, bob, 'direct')
     },
     { timeout: 200_000 },
