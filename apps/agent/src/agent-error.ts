@@ -34,5 +34,8 @@ export const removedError = (): AgentError =>
     'this device was removed from the mesh; it joins again, as a new one, with a new link: sudo weft up LINK',
   )
 
+export const unknownPeerError = (peer: string): AgentError =>
+  new AgentError('unknown-peer', `no peer is called ${peer}; see who there is with: weft status`)
+
 /** The error's own line, whatever it is. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -6,7 +6,7 @@ import type { OpenNameServiceSetup } from '@weft/dns'
 import type { JoinLink } from '@weft/identity'
 import type { MeshId } from '@weft/keys'
 import { INTERFACE_MTU, isRemoved, type PingOutcome, type ProvenPeer, type TrustOutcome } from '@weft/node'
-import { AgentError, removedError } from './agent-error.ts'
+import { AgentError, removedError, unknownPeerError } from './agent-error.ts'
 import { AgentSession } from './agent-session.ts'
 import { type AgentState, type DeviceKeys, type MembershipOnDisk, withKeys } from './agent-state.ts'
 import { type AgentStatus, agentStatus } from './agent-status.ts'
@@ -115,8 +115,7 @@ export class Agent {
   /** What a revocation of the device is made for, elsewhere. @throws {AgentError} `unknown-peer`. */
   device(text: string): ProvenPeer {
     const peer = this.#running().peerCalled(text)
-    if (peer === undefined)
-      throw new AgentError('unknown-peer', `no peer is called ${text}; see who there is with: weft status`)
+    if (peer === undefined) throw unknownPeerError(text)
     return peer
   }
 

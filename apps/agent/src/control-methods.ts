@@ -8,18 +8,17 @@ import {
   controlMethod,
 } from '@weft/control-socket'
 import { places } from '@weft/coordinator-protocol'
-import { IdentityError, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
+import { IdentityError, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_TEXT, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import type { PingOutcome, TrustOutcome } from '@weft/node'
 import { StateError } from '@weft/state'
 import { z } from 'zod'
 import type { Agent } from './agent.ts'
-import { AgentError } from './agent-error.ts'
+import { AgentError, unknownPeerError } from './agent-error.ts'
 import type { ControlAnswers, PingLine } from './control-answers.ts'
 
 const MAX_LINK_LENGTH = 8192
 const MAX_LINK_SECONDS = 10 * 365 * 86_400
 const DEFAULT_LINK_SECONDS = 86_400
-const MAX_REVOCATION_TEXT = 4 * Math.ceil(MAX_REVOCATION_LENGTH / 3)
 /** An answer that comes later is not waited for. */
 const PING_TIMEOUT = milliseconds(3_000)
 
@@ -168,7 +167,7 @@ function pingLine(peer: string, outcome: PingOutcome): Omit<PingLine, 'sequence'
     case 'timeout':
       return { address: outcome.address, path: { kind: 'none' } }
     case 'unknown-peer':
-      throw new AgentError('unknown-peer', `no peer is called ${peer}; see who there is with: weft status`)
+      throw unknownPeerError(peer)
     case 'refused-peer':
       if (outcome.reason === 'address-pinned')
         throw new AgentError(
@@ -201,7 +200,7 @@ function trusted(peer: string, outcome: TrustOutcome) {
       return rest
     }
     case 'unknown-peer':
-      throw new AgentError('unknown-peer', `no peer is called ${peer}; see who there is with: weft status`)
+      throw unknownPeerError(peer)
     case 'ambiguous':
       throw new AgentError(
         'ambiguous',

@@ -8,7 +8,7 @@ import { callControl } from '@weft/control-socket'
 import { nativeCrypto } from '@weft/crypto'
 import { encodeLink, readLink } from '@weft/identity'
 import { AgentError } from '../src/index.ts'
-import { hasEndpoint, refused, TestMesh } from './test-mesh.ts'
+import { hasEndpoint, refused, TestMesh, twoAgents } from './test-mesh.ts'
 
 test('two agents join by links and reach each other', async () => {
   await using mesh = await TestMesh.start()
@@ -32,12 +32,7 @@ test('two agents join by links and reach each other', async () => {
 
 test('with the coordinator gone they reach each other, also after a restart of one', async () => {
   await using mesh = await TestMesh.start()
-  const alice = await mesh.agent('alice').start()
-  const bob = await mesh.agent('bob').start()
-  await alice.up(await mesh.link())
-  const self = await bob.up(await mesh.link())
-  const address = self?.addresses[0] ?? ''
-  await alice.until(({ peers }) => hasEndpoint(peers) && peers.length === 1)
+  const { alice, address } = await twoAgents(mesh)
   assert.equal(await alice.reaches(address), true)
   await mesh.stopCoordinator()
   await alice.until(({ coordinator }) => coordinator?.state === 'away')

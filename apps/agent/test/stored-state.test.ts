@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { wallTime } from '@weft/base'
 import { callControl } from '@weft/control-socket'
 import { systemClock } from '@weft/linux'
-import { hasEndpoint, refused, type TestAgent, TestMesh } from './test-mesh.ts'
+import { refused, type TestAgent, TestMesh, twoAgents } from './test-mesh.ts'
 
 test('private keys are in keys.json alone, readable by the owner alone', async () => {
   await using mesh = await TestMesh.start()
@@ -128,12 +128,7 @@ test('a corrupt netmap is kept aside, and the node starts without it', async () 
 
 test('the last timestamp is kept over restarts, so that a clock that was set back locks nobody out', async () => {
   await using mesh = await TestMesh.start()
-  const alice = await mesh.agent('alice').start()
-  const bob = await mesh.agent('bob').start()
-  await alice.up(await mesh.link())
-  const self = await bob.up(await mesh.link())
-  const address = self?.addresses[0] ?? ''
-  await alice.until(({ peers }) => hasEndpoint(peers) && peers.length === 1)
+  const { alice, address } = await twoAgents(mesh)
   assert.ok(await reachesSoon(alice, address))
   const [id = ''] = readdirSync(join(alice.state, 'meshes'))
   const path = join(alice.state, 'meshes', id, 'timestamp.json')

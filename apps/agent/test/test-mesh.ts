@@ -130,6 +130,16 @@ export class TestAgent {
   }
 }
 
+/** An agent, and the address of another one that it knows. */
+export async function twoAgents(mesh: TestMesh): Promise<{ readonly alice: TestAgent; readonly address: string }> {
+  const alice = await mesh.agent('alice').start()
+  const bob = await mesh.agent('bob').start()
+  await alice.up(await mesh.link())
+  const self = await bob.up(await mesh.link())
+  await alice.until(({ peers }) => hasEndpoint(peers) && peers.length === 1)
+  return { alice, address: self?.addresses[0] ?? '' }
+}
+
 export function hasEndpoint(peers: readonly { readonly path: { readonly kind: string } }[]): boolean {
   return peers.every(({ path }) => path.kind !== 'none')
 }

@@ -1,7 +1,7 @@
 import { fromBase64, toBase64 } from '@weft/base'
 import { ControlError, type ControlMethod, controlMethod } from '@weft/control-socket'
 import { places } from '@weft/coordinator-protocol'
-import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_LENGTH, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
+import { type LinkEndpoint, MAX_CERTIFICATE_LENGTH, MAX_REVOCATION_TEXT, MAX_ROOT_FILE_LENGTH } from '@weft/identity'
 import { StateError } from '@weft/state'
 import { StorageError } from '@weft/storage'
 import * as z from 'zod'
@@ -14,7 +14,6 @@ import { createdLink, depositedLink, linkPlace, linkSummaries } from './request-
 
 const MAX_TAGS = 16
 const MAX_PATH = 4096
-const MAX_REVOCATION_TEXT = 4 * Math.ceil(MAX_REVOCATION_LENGTH / 3)
 
 const nothing = z.strictObject({}).optional()
 const backupWish = z.strictObject({ file: z.string().startsWith('/').max(MAX_PATH) })

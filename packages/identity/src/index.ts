@@ -45,6 +45,7 @@ export { createRecord, type NodeRecord, RECORD_LENGTH, readRecord, recordMayFoll
 export {
   createRevocation,
   MAX_REVOCATION_LENGTH,
+  MAX_REVOCATION_TEXT,
   type RevocableKey,
   type Revocation,
   type RevocationFields,

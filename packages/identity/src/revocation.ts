@@ -33,6 +33,8 @@ const KEPT_UNTIL_AT = SIGNED_AT + 8
 const CERTIFICATE_LENGTH_AT = KEPT_UNTIL_AT + 8
 const CERTIFICATE_AT = CERTIFICATE_LENGTH_AT + 2
 export const MAX_REVOCATION_LENGTH = CERTIFICATE_AT + MAX_CERTIFICATE_LENGTH + SIGNATURE_LENGTH
+/** In base64. */
+export const MAX_REVOCATION_TEXT = 4 * Math.ceil(MAX_REVOCATION_LENGTH / 3)
 
 /** A key of a chain that can be revoked: an account's, a join link's, a device's. */
 export type RevocableKey = PublicKey<'account'> | PublicKey<'link'> | PublicKey<'identity'>
